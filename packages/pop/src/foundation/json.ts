@@ -1,0 +1,38 @@
+/** An object as JSON gives it: members unknown until they are looked at. */
+export type JsonObject = { readonly [member: string]: unknown }
+
+/** Says whether a value is a JSON object: not null, not an array. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Says whether a value is an array of strings. */
+export function isStringArray(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+}
+
+/**
+ * Parses a JSON object from text that somebody else wrote.
+ * @returns undefined when it is not JSON, not an object, or nested deeper than 16 levels
+ */
+export function parseJsonObject(text: string): JsonObject | undefined {
+  if (isDeeperThan(text, 16)) return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return isJsonObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Counts brackets without regard to strings: never too few. */
+function isDeeperThan(text: string, limit: number): boolean {
+  let depth = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 0x7b || code === 0x5b) {
+      if (++depth > limit) return true
+    } else if (code === 0x7d || code === 0x5d) depth--
+  }
+  return false
+}

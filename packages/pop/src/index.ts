@@ -1,0 +1,28 @@
+export { decodeBase64url, encodeBase64url } from './foundation/base64url.ts'
+export type { CertificateFacts, CertificateKey, PresentedCertificate } from './foundation/certificate-facts.ts'
+export type { Clock, Seconds } from './foundation/clock.ts'
+export { equalInConstantTime } from './foundation/constant-time.ts'
+export type { Inbound } from './foundation/inbound.ts'
+export { isJsonObject, isStringArray, type JsonObject, parseJsonObject } from './foundation/json.ts'
+export {
+  isKeyFor,
+  isSignatureAlgorithm,
+  type PublicJwk,
+  parsePublicJwk,
+  type SignatureAlgorithm,
+  thumbprintInput,
+} from './foundation/jwk.ts'
+export { algorithmOf, isSignedBy, parseJwt, type UnverifiedJwt } from './foundation/jws.ts'
+export type { Awaitable, Primitives } from './foundation/primitives.ts'
+export { renderChallenge } from './oauth/challenge.ts'
+export type { ServerMetadata } from './oauth/metadata.ts'
+export { type Reason, type Refusal, Refused, refusals } from './oauth/refusal.ts'
+export { parseScope } from './oauth/scope.ts'
+export {
+  authorizationServerMetadataUrl,
+  openidConfigurationUrl,
+  protectedResourceMetadataUrl,
+} from './oauth/well-known.ts'
+export { isAcceptableKey, verifyCertificate } from './proof/certificate.ts'
+export { type Confirmation, confirmationOf, parseConfirmation, requireConfirmed } from './proof/confirmation.ts'
+export type { CertificatePossession, DpopPossession, Possession } from './proof/possession.ts'

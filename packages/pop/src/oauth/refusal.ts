@@ -1,0 +1,302 @@
+/**
+ * Every reason for which Holdfast declines a request: the OAuth code and the requirement it follows from, and the
+ * sentence for the outside. There is no second list. Reasons that an attacker must not tell apart share code and sentence.
+ */
+export const refusals = {
+  // the request as such
+  endpoint_unknown: row('not_found', 'RFC9110-15.5.5', 'There is nothing at this address.'),
+  method_not_allowed: row('method_not_allowed', 'RFC9110-15.5.6', 'Use a method that the Allow header names.'),
+  request_target_malformed: row(
+    'invalid_request',
+    'RFC9112-3.2',
+    'The request target must begin with exactly one slash.',
+  ),
+  request_malformed: row('invalid_request', 'RFC9112-2.2', 'The request is not well-formed HTTP.'),
+  host_malformed: row('invalid_request', 'RFC9112-3.2', 'Send exactly one valid Host header.'),
+  headers_too_large: row('headers_too_large', 'RFC6585-5', 'The request headers are too large.'),
+  body_too_large: row('content_too_large', 'RFC9110-15.5.14', 'The request body may have at most 64 KiB.'),
+  body_not_form: row('invalid_request', 'RFC6749-3.2', 'Send the parameters as application/x-www-form-urlencoded.'),
+  form_malformed: row(
+    'invalid_request',
+    'RFC6749-B',
+    'The form has a percent sequence or a character that is not allowed.',
+  ),
+  parameter_repeated: row('invalid_request', 'RFC6749-3.2', 'A parameter is included more than once.'),
+  parameters_too_many: row('invalid_request', 'RFC6749-3.2', 'The form has too many parameters.'),
+  parameter_in_query: row('invalid_request', 'RFC6749-2.3.1', 'Send parameters in the body, never in the address.'),
+  header_repeated: row('invalid_request', 'RFC9110-5.3', 'The Authorization header is included more than once.'),
+  parameter_missing: row('invalid_request', 'RFC6749-5.2', 'A required parameter is missing.'),
+  request_too_slow: row('request_timeout', 'RFC9110-15.5.9', 'The request took too long to arrive.'),
+
+  // client authentication
+  client_unknown: row('invalid_client', 'RFC6749-5.2', 'Client authentication failed.'),
+  client_disabled: row('invalid_client', 'RFC6749-5.2', 'Client authentication failed.'),
+  client_secret_wrong: row('invalid_client', 'RFC6749-5.2', 'Client authentication failed.'),
+  client_method_not_registered: row('invalid_client', 'RFC6749-5.2', 'Client authentication failed.'),
+  client_credentials_missing: row(
+    'invalid_client',
+    'RFC6749-5.2',
+    'Client authentication is required: send a secret, an assertion or a certificate.',
+  ),
+  client_id_missing: row('invalid_request', 'RFC8705-2', 'client_id is missing.'),
+  client_id_differs: row(
+    'invalid_request',
+    'RFC6749-3.2.1',
+    'The client_id of the body differs from the one that authenticates.',
+  ),
+  client_authentication_doubled: row(
+    'invalid_request',
+    'RFC6749-2.3',
+    'Use exactly one of Basic, client_secret and client_assertion.',
+  ),
+  basic_malformed: row(
+    'invalid_client',
+    'RFC6749-2.3.1',
+    'The Basic credentials are malformed: form-encode client_id and secret, join them with a colon, encode as base64.',
+  ),
+  authorization_scheme_unknown: row(
+    'invalid_client',
+    'RFC6749-2.3.1',
+    'The Authorization header must use the Basic scheme here.',
+  ),
+  client_busy: row(
+    'temporarily_unavailable',
+    'RFC9110-15.6.4',
+    'Too many secrets are being checked. Try again shortly.',
+  ),
+  client_attempts_exhausted: row(
+    'too_many_requests',
+    'RFC6585-4',
+    'Too many failed attempts. Wait before the next one.',
+  ),
+  assertion_type_missing: row('invalid_request', 'RFC7521-4.2', 'client_assertion needs client_assertion_type.'),
+  assertion_type_unknown: row(
+    'invalid_client',
+    'RFC7521-4.2',
+    'client_assertion_type is not urn:ietf:params:oauth:client-assertion-type:jwt-bearer.',
+  ),
+  assertion_malformed: row('invalid_client', 'RFC7523-3', 'The client assertion is not a signed JWT.'),
+  assertion_algorithm: row(
+    'invalid_client',
+    'RFC7523-3',
+    'The client assertion uses an algorithm that is not accepted for this client.',
+  ),
+  assertion_key_unknown: row('invalid_client', 'RFC7523-3', 'The client assertion cannot be verified.'),
+  assertion_signature: row('invalid_client', 'RFC7523-3', 'The client assertion cannot be verified.'),
+  assertion_type_header: row('invalid_client', 'RFC8725-3.11', 'The client assertion has a typ that is not accepted.'),
+  assertion_issuer: row(
+    'invalid_client',
+    'RFC7523-3',
+    'iss and sub of the client assertion must both be the client_id.',
+  ),
+  assertion_audience: row(
+    'invalid_client',
+    'RFC7523bis-4',
+    'aud of the client assertion must be the issuer, as one string.',
+  ),
+  assertion_expiry: row(
+    'invalid_client',
+    'RFC7523-3',
+    'exp of the client assertion must be a moment within the next five minutes.',
+  ),
+  assertion_time: row('invalid_client', 'RFC7523-3', 'iat or nbf of the client assertion lies in the future.'),
+  assertion_id: row('invalid_client', 'RFC7523-3', 'jti of the client assertion must have 1 to 256 characters.'),
+  assertion_replayed: row('invalid_client', 'RFC7523-3', 'The client assertion was used before: jti must be new.'),
+  client_keys_unavailable: row(
+    'temporarily_unavailable',
+    'RFC8705-2.2.2',
+    "The client's keys cannot be fetched at the moment.",
+  ),
+  client_certificate_missing: row(
+    'invalid_client',
+    'RFC8705-2',
+    'Client authentication failed: no client certificate arrived. Use the mTLS endpoint of the metadata.',
+  ),
+  client_certificate_not_registered: row(
+    'invalid_client',
+    'RFC8705-2.2',
+    'Client authentication failed: the certificate is not acceptable for this client.',
+  ),
+  client_certificate_path: row(
+    'invalid_client',
+    'RFC8705-2.1',
+    'Client authentication failed: the certificate is not acceptable for this client.',
+  ),
+  client_certificate_subject: row(
+    'invalid_client',
+    'RFC8705-2.1.2',
+    'Client authentication failed: the certificate is not acceptable for this client.',
+  ),
+  client_certificate_purpose: row(
+    'invalid_client',
+    'RFC5280-4.2.1',
+    'Client authentication failed: the certificate is not acceptable for this client.',
+  ),
+  client_certificate_revoked: row(
+    'invalid_client',
+    'RFC5280-6.3',
+    'Client authentication failed: the certificate is not acceptable for this client.',
+  ),
+  client_certificate_dates: row(
+    'invalid_client',
+    'RFC5280-4.1.2.5',
+    'Client authentication failed: the certificate is not valid at this time.',
+  ),
+  client_certificate_key: row(
+    'invalid_client',
+    'RFC8705-7.4',
+    'Client authentication failed: the kind or size of the certificate key is not accepted.',
+  ),
+
+  // certificates as evidence
+  certificate_unreadable: row('invalid_request', 'RFC8705-3.1', 'The client certificate cannot be read.'),
+  certificate_chain_too_long: row('invalid_request', 'RFC8705-7.5', 'Too many certificates were sent: at most ten.'),
+  certificate_expired: row('invalid_request', 'RFC8705-6.3', 'The client certificate has expired.'),
+  certificate_not_yet_valid: row('invalid_request', 'RFC8705-6.3', 'The client certificate is not valid yet.'),
+  certificate_key_unacceptable: row(
+    'invalid_request',
+    'RFC8705-7.4',
+    'The kind or size of the certificate key is not accepted: use P-256, P-384, P-521, Ed25519, ML-DSA or RSA of 2048 to 4096 bit.',
+  ),
+  certificate_required: row(
+    'invalid_request',
+    'RFC8705-3.4',
+    'This client must present a certificate. Use the mTLS endpoint of the metadata.',
+  ),
+
+  // grants
+  grant_type_missing: row('invalid_request', 'RFC6749-4.4.2', 'grant_type is missing.'),
+  grant_type_unsupported: row('unsupported_grant_type', 'RFC6749-5.2', 'This grant_type is not supported.'),
+  grant_type_not_allowed: row('unauthorized_client', 'RFC6749-5.2', 'This client may not use this grant_type.'),
+  client_public: row('unauthorized_client', 'RFC6749-4.4', 'Client credentials are for clients that authenticate.'),
+  scope_malformed: row('invalid_scope', 'RFC6749-3.3', 'scope is not a list of distinct scope tokens.'),
+  scope_unknown: row('invalid_scope', 'RFC6749-3.3', 'scope names something that this client may not ask for.'),
+  resource_malformed: row('invalid_target', 'RFC8707-2', 'resource must be an absolute URI without a fragment.'),
+  resource_unknown: row(
+    'invalid_target',
+    'RFC8707-2',
+    'resource names no API that this client may call with the scope asked for.',
+  ),
+  resources_too_many: row('invalid_target', 'RFC8707-2', 'At most ten resources can be asked for.'),
+
+  // introspection and revocation
+  token_parameter_missing: row('invalid_request', 'RFC7662-2.1', 'token is missing.'),
+  introspection_not_allowed: row(
+    'invalid_client',
+    'RFC7662-2.1',
+    'Client authentication is required: send a secret, an assertion or a certificate.',
+  ),
+  token_of_another_client: row('invalid_request', 'RFC7009-2.1', 'The token was not issued to this client.'),
+  revocation_unsupported: row('unsupported_token_type', 'RFC7009-2.2.1', 'Tokens of this kind cannot be revoked here.'),
+
+  // at an API: the token
+  token_missing: row('token_missing', 'RFC6750-3', 'Send an access token in the Authorization header.'),
+  token_scheme_unknown: row('token_missing', 'RFC6750-3', 'Send an access token in the Authorization header.'),
+  token_in_query: row('invalid_request', 'RFC6750-2.3', 'Send the access token in the Authorization header only.'),
+  token_repeated: row('invalid_request', 'RFC6750-2', 'Send exactly one Authorization header.'),
+  token_malformed: row('invalid_token', 'RFC9068-4', 'The access token is malformed.'),
+  token_type_wrong: row('invalid_token', 'RFC9068-4', 'This is not an access token.'),
+  token_algorithm: row('invalid_token', 'RFC9068-4', 'The access token uses an algorithm that is not accepted.'),
+  token_key_unknown: row('invalid_token', 'RFC9068-4', 'The access token cannot be verified.'),
+  token_signature: row('invalid_token', 'RFC9068-4', 'The access token cannot be verified.'),
+  token_issuer: row('invalid_token', 'RFC9068-4', 'The access token comes from another issuer.'),
+  token_audience: row('invalid_token', 'RFC9068-4', 'The access token is not for this API.'),
+  token_expired: row('invalid_token', 'RFC9068-4', 'The access token has expired.'),
+  token_not_yet_valid: row('invalid_token', 'RFC7519-4.1.5', 'The access token is not valid yet.'),
+  token_claims_malformed: row(
+    'invalid_token',
+    'RFC9068-2.2',
+    'The access token lacks a required claim, or has one of the wrong type.',
+  ),
+  token_inactive: row('invalid_token', 'RFC7662-2.2', 'The access token is not active.'),
+  scope_insufficient: row(
+    'insufficient_scope',
+    'RFC6750-3.1',
+    'The access token does not carry the scope that is needed.',
+  ),
+  keys_unavailable: row(
+    'temporarily_unavailable',
+    'RFC9110-15.6.4',
+    'The keys of the issuer cannot be had at the moment.',
+  ),
+  introspection_unavailable: row(
+    'temporarily_unavailable',
+    'RFC9110-15.6.4',
+    'The token cannot be checked at the moment.',
+  ),
+
+  // at an API: the binding
+  binding_missing: row('invalid_token', 'RFC9700-2.2.1', 'This API takes only access tokens that are bound to a key.'),
+  confirmation_malformed: row('invalid_token', 'RFC7800-3.1', 'The cnf claim of the access token is malformed.'),
+  confirmation_unknown: row(
+    'invalid_token',
+    'RFC7800-3.1',
+    'The access token is bound in a way that this API cannot check.',
+  ),
+  confirmation_certificate_missing: row(
+    'invalid_token',
+    'RFC8705-3',
+    'The access token is bound to a client certificate, and none arrived.',
+  ),
+  confirmation_certificate_differs: row(
+    'invalid_token',
+    'RFC8705-3',
+    'The access token is bound to another client certificate.',
+  ),
+  confirmation_certificate_unacceptable: row('invalid_token', 'RFC8705-3', 'The client certificate is not acceptable.'),
+  confirmation_proof_missing: row(
+    'invalid_token',
+    'RFC9449-7.2',
+    'The access token is bound to a DPoP key, which was not proven.',
+  ),
+  session_resumed: row(
+    'invalid_token',
+    'RFC8705-7.1',
+    'The TLS session was resumed: open a new connection with the certificate.',
+  ),
+
+  // outages
+  server_error: row('server_error', 'RFC6749-5.2', 'Something went wrong here. It is logged.'),
+  store_unavailable: row(
+    'temporarily_unavailable',
+    'RFC9110-15.6.4',
+    'The server cannot store at the moment. Try again shortly.',
+  ),
+} as const satisfies Record<string, Refusal>
+
+/** One row of the table. */
+export interface Refusal {
+  /** The OAuth error code. */
+  readonly error: string
+  /** The requirement that asks for the refusal. */
+  readonly rule: string
+  /** The sentence for the outside. */
+  readonly says: string
+}
+
+/** A stable name of why a request is declined. */
+export type Reason = keyof typeof refusals
+
+/** Declined for a reason that a specification names. Anything else that throws is a bug or an outage. */
+export class Refused extends Error {
+  readonly reason: Reason
+  /** For the log and for verdicts, never for the outside: no token, secret or proof in it. */
+  readonly seen: string | undefined
+  /** Seconds to wait, where waiting helps. */
+  readonly retryAfter: number | undefined
+
+  constructor(
+    reason: Reason,
+    { seen, retryAfter, cause }: { seen?: string; retryAfter?: number; cause?: unknown } = {},
+  ) {
+    super(reason, cause === undefined ? undefined : { cause })
+    this.name = 'Refused'
+    this.reason = reason
+    this.seen = seen
+    this.retryAfter = retryAfter
+  }
+}
+
+function row(error: string, rule: string, says: string): Refusal {
+  return { error, rule, says }
+}

@@ -1,0 +1,47 @@
+import type { Awaitable, Clock, JsonObject, Primitives } from '@holdfast/pop'
+import type { Client } from './model/client.ts'
+import type { Report } from './ports/report.ts'
+import type { Signer } from './ports/signer.ts'
+import type { Store } from './ports/store.ts'
+import type { Settings } from './settings.ts'
+
+/** What a running server hands to everything below its adapters. */
+export interface Context {
+  readonly settings: Settings
+  readonly now: Clock
+  readonly primitives: Primitives
+  readonly store: Store
+  readonly signer: Signer
+  /** Clients of the settings and of the store, kept in memory. */
+  readonly clients: Clients
+  readonly trust: Trust
+  readonly secrets: Secrets
+  /** Fetches a client's `jwks_uri`, or gives what was fetched lately. Rejects when it cannot be had. */
+  readonly fetchKeys: (uri: string, options?: { readonly fresh?: boolean }) => Promise<JsonObject>
+  readonly attempts: Attempts
+  readonly report: (report: Report) => void
+}
+
+/** Finds clients. */
+export interface Clients {
+  find(clientId: string): Awaitable<Client | undefined>
+}
+
+/** Says whether a chain of certificates leads to a trust group. RFC 8705 §2.1. */
+export interface Trust {
+  /** @throws Refused `client_certificate_path`, `client_certificate_purpose`, `client_certificate_revoked` */
+  verifyPath(group: string, chain: readonly string[], now: number): Promise<void>
+}
+
+/** Compares presented secrets with registered ones, at a bounded cost. */
+export interface Secrets {
+  /** @throws Refused `client_busy` */
+  matches(client: Client | undefined, presented: string): Awaitable<boolean>
+}
+
+/** Counts failures by client and address, bounded. */
+export interface Attempts {
+  /** @throws Refused `client_attempts_exhausted` */
+  requireLeft(client: string, address: string | undefined): void
+  failed(client: string, address: string | undefined): void
+}

@@ -1,0 +1,19 @@
+import type { Confirmation, Seconds } from '@holdfast/pop'
+
+/** What an access token grants, whatever its form. RFC 9068 §2.2, RFC 7662 §2.2. */
+export interface AccessGrant {
+  readonly subject: string
+  readonly clientId: string
+  readonly scope: string
+  readonly audience: readonly string[]
+  readonly confirmation?: Confirmation
+}
+
+/** A reference token at rest: what it grants, found by the SHA-256 of its handle. */
+export interface ReferenceToken extends AccessGrant {
+  /** Base64url of the SHA-256 over the handle: the handle itself is never stored. */
+  readonly hash: string
+  readonly jti: string
+  readonly issued: Seconds
+  readonly expires: Seconds
+}

@@ -1,0 +1,310 @@
+import type { Seconds } from '@holdfast/pop'
+import { z } from 'zod'
+import { type ClientInput, clientSchema } from './model/client.ts'
+import { signingAlgorithms } from './model/signing-key.ts'
+
+/** Settings that cannot be used: one sentence that names the key, what is wrong and what to write. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError'
+}
+
+const file = z.string().min(1)
+const pem = file.describe('A PEM file, relative to the settings, or the PEM text itself.')
+const port = z.int().min(1).max(65_535)
+
+const httpsUrl = z
+  .string()
+  .refine(
+    isIssuer,
+    'must be an https address without query, fragment, user or trailing slash, such as https://as.example.com',
+  )
+
+const lifetime = z.int().min(1).max(86_400)
+
+const listener = z.strictObject({
+  port: port.describe('The port.'),
+  host: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The address to listen on. All loopback addresses of localhost when left out.'),
+  origin: httpsUrl.optional().describe('How clients write this listener: https://host or https://host:port.'),
+  certificate: pem.optional().describe('The server certificate and its chain.'),
+  key: pem.optional().describe('The key of the server certificate.'),
+})
+
+const accessTokens = z.strictObject({
+  format: z.enum(['jwt', 'reference']).optional().describe('jwt (RFC 9068) or reference (an opaque handle).'),
+  algorithm: z.enum(signingAlgorithms).optional().describe('The signature of JWT access tokens.'),
+  lifetime: lifetime.optional().describe('Seconds.'),
+})
+
+const api = z.strictObject({
+  identifier: z
+    .string()
+    .refine((value) => URL.canParse(value) && !value.includes('#'), 'must be an absolute URI without fragment')
+    .describe('The URI of the API: the aud of its tokens, and the resource that clients ask for.'),
+  scopes: z
+    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is no scope token'))
+    .min(1)
+    .describe('The scopes that belong to the API.'),
+  accessTokens: accessTokens.prefault({}).describe('Goes before the general accessTokens.'),
+})
+
+const settingsSchema = z.strictObject({
+  $schema: z.string().optional(),
+  issuer: httpsUrl.describe('Who issues: the iss of tokens, and where clients find the metadata.'),
+  layout: z
+    .enum(['port', 'single'])
+    .default('port')
+    .describe(
+      'port: a second listener asks for client certificates. single: the one listener asks (APIs only, no browsers).',
+    ),
+  listen: z
+    .strictObject({ public: listener, mutualTls: listener.optional() })
+    .describe('The listeners. mutualTls takes certificate and key from public when it has none.'),
+  mutualTls: z
+    .strictObject({
+      alwaysEmitConfirmationClaim: z
+        .boolean()
+        .default(false)
+        .describe('Bind the token of every client that presents a certificate, whatever its authentication.'),
+      trustGroups: z
+        .record(
+          z.string(),
+          z.strictObject({
+            ca: pem.describe('The CA certificates of the group.'),
+            crl: file
+              .optional()
+              .describe(
+                'A file of revocation lists in PEM, read again when it changes. Without it revocation is not checked.',
+              ),
+          }),
+        )
+        .default({})
+        .describe('Which CAs may vouch for which tls_client_auth clients.'),
+    })
+    .prefault({}),
+  accessTokens: accessTokens.prefault({}).describe('What holds for APIs and clients that say nothing else.'),
+  apis: z.array(api).min(1).describe('The APIs for which tokens are issued.'),
+  clients: z
+    .array(clientSchema)
+    .default([])
+    .describe('Clients that are known from the settings. Others are added by `holdfast client add`.'),
+  store: z
+    .strictObject({ file: file.default('holdfast.db').describe('The SQLite database, relative to the settings.') })
+    .prefault({}),
+  keys: z
+    .strictObject({
+      encryptionKey: file
+        .optional()
+        .describe(
+          'The file of the key that encrypts the signing keys at rest: 32 bytes in base64url. Made beside the database when left out.',
+        ),
+    })
+    .prefault({}),
+  revocation: z
+    .strictObject({
+      jwt: z
+        .boolean()
+        .default(true)
+        .describe(
+          'JWT access tokens can be revoked; introspection says so, APIs that check signatures only do not notice.',
+        ),
+    })
+    .prefault({}),
+  outbound: z
+    .strictObject({
+      allow: z.array(z.string().min(1)).default([]).describe('The hosts whose jwks_uri may be fetched.'),
+      allowPrivateAddresses: z.boolean().default(false).describe('Allow them to be loopback or private addresses.'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({ level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info') })
+    .prefault({}),
+})
+
+/** The settings as they are written down. */
+export type SettingsInput = z.input<typeof settingsSchema>
+
+/** The settings, complete: what was left out has its default, and the parts agree. */
+export interface Settings extends Omit<z.output<typeof settingsSchema>, 'accessTokens' | 'apis' | 'listen'> {
+  readonly accessTokens: AccessTokenSettings
+  readonly apis: readonly Api[]
+  readonly listen: { readonly public: Listener; readonly mutualTls?: Listener }
+}
+
+/** How access tokens are made. */
+export interface AccessTokenSettings {
+  readonly format: 'jwt' | 'reference'
+  readonly algorithm: (typeof signingAlgorithms)[number]
+  readonly lifetime: Seconds
+}
+
+/** An API for which tokens are issued. */
+export interface Api {
+  readonly identifier: string
+  readonly scopes: readonly string[]
+  readonly accessTokens: AccessTokenSettings
+}
+
+/** A TLS listener. `certificate` and `key` are PEM texts or files. */
+export interface Listener {
+  readonly port: number
+  readonly host?: string
+  readonly origin: string
+  readonly certificate: string
+  readonly key: string
+}
+
+/**
+ * Parses settings that somebody wrote. Unknown and conflicting keys refuse.
+ * @throws {@link SettingsError} with the first thing that is wrong
+ */
+export function parseSettings(written: unknown): Settings {
+  const parsed = settingsSchema.safeParse(written)
+  if (!parsed.success) throw new SettingsError(sentence(parsed.error.issues[0]))
+  const { accessTokens, apis, listen, ...rest } = parsed.data
+  const general = inherit(accessTokens, { format: 'jwt', algorithm: 'ES256', lifetime: 3600 })
+  const settings: Settings = {
+    ...rest,
+    accessTokens: general,
+    apis: apis.map((each) => ({ ...each, accessTokens: inherit(each.accessTokens, general) })),
+    listen: listeners(rest.issuer, rest.layout, listen),
+  }
+  requireAgreement(settings)
+  return settings
+}
+
+/** The JSON Schema of the settings, for editors. */
+export function settingsJsonSchema(): object {
+  return { title: 'Holdfast settings', ...z.toJSONSchema(settingsSchema, { io: 'input', unrepresentable: 'any' }) }
+}
+
+/** Checks a client against the settings it will live with. @throws {@link SettingsError} */
+export function requireClientFits(
+  client: z.output<typeof clientSchema>,
+  settings: Pick<Settings, 'apis' | 'mutualTls'>,
+  where = 'client',
+): void {
+  const scopes = new Set(settings.apis.flatMap((each) => each.scopes))
+  const unknown = client.scope.split(' ').find((scope) => scope !== '' && !scopes.has(scope))
+  if (unknown !== undefined)
+    throw new SettingsError(`${where}.scope: no API has the scope "${unknown}". Known: ${[...scopes].join(', ')}.`)
+  if (client.trust_group !== undefined && !Object.hasOwn(settings.mutualTls.trustGroups, client.trust_group)) {
+    throw new SettingsError(
+      `${where}.trust_group: there is no "${client.trust_group}" under mutualTls.trustGroups. Add it there, with the file of its CA.`,
+    )
+  }
+  const identifiers = new Set(settings.apis.map((each) => each.identifier))
+  const foreign = client.introspects.find((identifier) => !identifiers.has(identifier))
+  if (foreign !== undefined)
+    throw new SettingsError(
+      `${where}.introspects: there is no API "${foreign}". Known: ${[...identifiers].join(', ')}.`,
+    )
+}
+
+/** Parses one client. @throws {@link SettingsError} */
+export function parseClient(written: unknown, where = 'client'): z.output<typeof clientSchema> {
+  const parsed = clientSchema.safeParse(written)
+  if (!parsed.success) throw new SettingsError(sentence(parsed.error.issues[0], where))
+  return parsed.data
+}
+
+export type { ClientInput }
+
+function inherit(given: z.output<typeof accessTokens>, from: AccessTokenSettings): AccessTokenSettings {
+  const { format = from.format, algorithm = from.algorithm, lifetime: seconds = from.lifetime } = given
+  return { format, algorithm, lifetime: seconds }
+}
+
+function listeners(
+  issuer: string,
+  layout: 'port' | 'single',
+  { public: first, mutualTls }: z.output<typeof settingsSchema>['listen'],
+): Settings['listen'] {
+  const { certificate, key } = first
+  if (certificate === undefined || key === undefined) {
+    throw new SettingsError(
+      'listen.public: certificate and key are missing. Write the PEM files of the server certificate and its key.',
+    )
+  }
+  const open = complete(first, new URL(issuer).origin, certificate, key)
+  if (layout === 'single') {
+    if (mutualTls)
+      throw new SettingsError('listen.mutualTls: layout "single" has one listener. Remove it, or write layout: port.')
+    return { public: open }
+  }
+  if (!mutualTls)
+    throw new SettingsError(
+      'listen.mutualTls: layout "port" needs a second listener. Write its port, such as { port: 5002 }, or layout: single.',
+    )
+  const origin = new URL(issuer)
+  origin.port = String(mutualTls.port)
+  return {
+    public: open,
+    mutualTls: complete(mutualTls, origin.origin, mutualTls.certificate ?? certificate, mutualTls.key ?? key),
+  }
+}
+
+function complete(
+  { port: number, host, origin }: z.output<typeof listener>,
+  fallback: string,
+  certificate: string,
+  key: string,
+): Listener {
+  return { port: number, ...(host === undefined ? {} : { host }), origin: origin ?? fallback, certificate, key }
+}
+
+function requireAgreement(settings: Settings): void {
+  const { listen, apis, clients } = settings
+  if (listen.mutualTls?.port === listen.public.port)
+    throw new SettingsError('listen.mutualTls.port: is the port of listen.public. Write another.')
+  for (const { origin } of [listen.public, ...(listen.mutualTls ? [listen.mutualTls] : [])]) {
+    if (new URL(origin).origin !== origin)
+      throw new SettingsError(`listen: origin "${origin}" has a path. Write ${new URL(origin).origin}.`)
+  }
+  requireDistinct(
+    apis.map((each) => each.identifier),
+    'apis',
+    'identifier',
+  )
+  requireDistinct(
+    clients.map((each) => each.client_id),
+    'clients',
+    'client_id',
+  )
+  for (const [index, client] of clients.entries()) requireClientFits(client, settings, `clients[${index}]`)
+}
+
+function requireDistinct(values: readonly string[], list: string, member: string): void {
+  const second = values.findIndex((value, index) => values.indexOf(value) !== index)
+  if (second >= 0)
+    throw new SettingsError(`${list}[${second}].${member}: "${values[second]}" stands there twice. Give each its own.`)
+}
+
+function isIssuer(value: string): boolean {
+  if (!URL.canParse(value)) return false
+  const { protocol, search, hash, username, password, pathname, origin } = new URL(value)
+  return (
+    protocol === 'https:' &&
+    !search &&
+    !hash &&
+    !username &&
+    !password &&
+    `${origin}${pathname === '/' ? '' : pathname}` === value
+  )
+}
+
+function sentence(issue: z.core.$ZodIssue | undefined, where = ''): string {
+  if (!issue) return 'The settings cannot be read.'
+  const path = [...(where ? [where] : []), ...issue.path].reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text ? `${text}.${String(part)}` : String(part)),
+    '',
+  )
+  if (issue.code === 'unrecognized_keys')
+    return `${path ? `${path}: ` : ''}there is no setting "${issue.keys[0]}". Remove it or correct its name.`
+  if (issue.code === 'invalid_type' && issue.input === undefined)
+    return `${path || 'settings'}: is missing. Write a value (${issue.expected}).`
+  return `${path || 'settings'}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}.`
+}
