@@ -8,6 +8,8 @@ export interface PresentedCertificate {
   readonly chain: readonly string[]
   /** `tls`: its key was proven in this connection's handshake. `header`: a trusted proxy says so. */
   readonly from: 'tls' | 'header'
+  /** The TLS session was resumed: the key was proven when it began, not now. */
+  readonly resumed?: true
 }
 
 /** What binding needs to know of a certificate. */

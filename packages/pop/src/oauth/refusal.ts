@@ -177,6 +177,11 @@ export const refusals = {
     'RFC8707-2',
     'resource names no API that this client may call with the scope asked for.',
   ),
+  resources_disagree: row(
+    'invalid_target',
+    'RFC8707-2',
+    'These APIs take access tokens of different kinds: ask for one resource at a time.',
+  ),
   resources_too_many: row('invalid_target', 'RFC8707-2', 'At most ten resources can be asked for.'),
 
   // introspection and revocation
@@ -282,17 +287,25 @@ export class Refused extends Error {
   readonly reason: Reason
   /** For the log and for verdicts, never for the outside: no token, secret or proof in it. */
   readonly seen: string | undefined
+  /** What would have been right; for verdicts, as `seen`. */
+  readonly expected: string | undefined
   /** Seconds to wait, where waiting helps. */
   readonly retryAfter: number | undefined
 
   constructor(
     reason: Reason,
-    { seen, retryAfter, cause }: { seen?: string; retryAfter?: number; cause?: unknown } = {},
+    {
+      seen,
+      expected,
+      retryAfter,
+      cause,
+    }: { seen?: string; expected?: string; retryAfter?: number; cause?: unknown } = {},
   ) {
     super(reason, cause === undefined ? undefined : { cause })
     this.name = 'Refused'
     this.reason = reason
     this.seen = seen
+    this.expected = expected
     this.retryAfter = retryAfter
   }
 }

@@ -48,7 +48,7 @@ export function requireConfirmed(confirmation: Confirmation, shown: readonly Pos
   if (certificate !== undefined && !isShown('x5t#S256', certificate, shown)) {
     const other = shown.find(({ member }) => member === 'x5t#S256')
     if (!other) throw new Refused('confirmation_certificate_missing')
-    throw new Refused('confirmation_certificate_differs', { seen: other.thumbprint })
+    throw new Refused('confirmation_certificate_differs', { expected: certificate, seen: other.thumbprint })
   }
   if (jkt === undefined && certificate === undefined) throw new Refused('confirmation_unknown')
 }
