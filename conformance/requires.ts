@@ -1,0 +1,40 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import process from 'node:process'
+import { describe, it } from 'vitest'
+
+/** Declares a suite; the same call as vitest's `describe`. */
+export type Suite = (title: string, body: () => void) => void
+
+/**
+ * A `describe` for suites that need programs of the machine. Where one is missing the suite is left out and its title
+ * says why; where `HOLDFAST_REQUIRE` (names, separated by commas) lists the missing one, it fails.
+ *
+ * @example
+ * requirePrograms('openssl', 'curl')('curl gets a bound token', () => { ... })
+ */
+export function requirePrograms(...programs: readonly string[]): Suite {
+  const missing = programs.filter((program) => !isInstalled(program))
+  if (missing.length === 0) return describe
+  const demanded = missing.filter((program) => (process.env.HOLDFAST_REQUIRE ?? '').split(',').includes(program))
+  if (demanded.length === 0) return (title, body) => describe.skip(`${title} (needs ${missing.join(', ')})`, body)
+  return (title) =>
+    describe(title, () => {
+      it(`finds ${demanded.join(', ')}, which HOLDFAST_REQUIRE demands`, () => {
+        throw new Error(`not found in PATH: ${demanded.join(', ')}`)
+      })
+    })
+}
+
+function isInstalled(program: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((folder) => isExecutable(join(folder, program)))
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,39 @@
+import process from 'node:process'
+import { startVitest, type TestModule, type TestSuite, type Vitest } from 'vitest/node'
+
+/**
+ * `npm test`: every test once, or those whose path contains one of the arguments. Names the suites that were left out,
+ * and counts on the last line.
+ */
+const vitest = await startVitest('test', process.argv.slice(2), { run: true, watch: false, passWithNoTests: true })
+await vitest.close()
+
+const modules = vitest.state.getTestModules()
+const { passed, failed, skipped } = count(vitest, modules)
+
+const leftOut = modules.flatMap((module) => [...module.children.allSuites()].filter(isLeftOut))
+if (leftOut.length > 0) {
+  process.stdout.write('\nLeft out, for want of a program:\n')
+  for (const suite of leftOut) process.stdout.write(`  ${suite.module.relativeModuleId}: ${suite.name}\n`)
+}
+process.stdout.write(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`)
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+
+function count({ state }: Vitest, all: readonly TestModule[]): { passed: number; failed: number; skipped: number } {
+  const states = all.flatMap((module) => [...module.children.allTests()].map((test) => test.result().state))
+  const broken = all.filter((module) => module.errors().length > 0 || [...module.children.allSuites()].some(isBroken))
+  return {
+    passed: states.filter((each) => each === 'passed').length,
+    failed: states.filter((each) => each === 'failed').length + broken.length + state.getUnhandledErrors().length,
+    skipped: states.filter((each) => each === 'skipped' || each === 'pending').length,
+  }
+}
+
+/** A suite whose own hooks failed: its tests may all look skipped. */
+function isBroken(suite: TestSuite): boolean {
+  return suite.errors().length > 0
+}
+
+function isLeftOut(suite: TestSuite): boolean {
+  return / \(needs .+\)$/.test(suite.name)
+}
