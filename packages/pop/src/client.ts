@@ -1,1 +1,19 @@
-export {}
+export type { AccessToken } from './client/access-token.ts'
+export {
+  type AssertionKey,
+  type AuthenticationTarget,
+  type ClientAuthentication,
+  type Credentials,
+  clientSecret,
+  clientSecretBasic,
+  clientSecretPost,
+  none,
+  privateKeyJwt,
+  selfSignedTlsClientAuth,
+  tlsClientAuth,
+} from './client/authentication.ts'
+export { type Client, type ClientOptions, createClient, type Introspection } from './client/client.ts'
+export { ClientError, type ClientErrorDetails, type ClientErrorReason } from './client/client-error.ts'
+export { type ClientContext, type Fetch, webContext } from './client/context.ts'
+export type { ProtectedFetch } from './client/protected-fetch.ts'
+export type { TokenRequest } from './client/tokens.ts'

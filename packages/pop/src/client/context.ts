@@ -1,0 +1,23 @@
+import type { Clock, Seconds } from '../foundation/clock.ts'
+
+/** The shape of `fetch`. */
+export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
+
+/** What the client needs from the world around it. */
+export interface ClientContext {
+  readonly fetch: Fetch
+  readonly now: Clock
+  /** @returns cryptographically strong bytes */
+  readonly random: (length: number) => Uint8Array
+  readonly wait: (length: Seconds) => Promise<void>
+}
+
+/** The context that every platform with web standards has: browsers, workers, Node. */
+export function webContext(): ClientContext {
+  return {
+    fetch: (input, init) => globalThis.fetch(input, init),
+    now: () => Math.floor(Date.now() / 1000),
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    wait: (length) => new Promise((resolve) => setTimeout(resolve, length * 1000)),
+  }
+}

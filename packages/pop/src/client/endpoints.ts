@@ -1,0 +1,101 @@
+import type { Clock, Seconds } from '../foundation/clock.ts'
+import type { JsonObject } from '../foundation/json.ts'
+import type { ServerMetadata } from '../oauth/metadata.ts'
+import type { ClientAuthentication, Credentials } from './authentication.ts'
+import { ClientError, shorten } from './client-error.ts'
+import type { ClientContext } from './context.ts'
+import { createDiscovery, type Endpoint, endpointUrl } from './discovery.ts'
+import { exchange, type Reply } from './exchange.ts'
+
+/** The parameters of a request, in order; `resource` may stand there more than once. RFC 8707 §2. */
+export type Form = readonly (readonly [name: string, value: string])[]
+
+/** What an endpoint answered, and the metadata that led there. */
+export interface Answer {
+  readonly json: JsonObject | undefined
+  readonly metadata: ServerMetadata
+}
+
+/** Posts an authenticated form to an endpoint of the authorization server. */
+export type Endpoints = (endpoint: Endpoint, form: Form) => Promise<Answer>
+
+/** Who asks, whom, and for how long. */
+export interface EndpointsOptions {
+  readonly issuer: string
+  readonly client_id: string
+  readonly authentication: ClientAuthentication
+  readonly hasCertificate: boolean
+  readonly timeout: Seconds
+}
+
+/** How often a server that asks for patience is asked again. */
+const patience = 2
+
+/**
+ * Creates the way to the authorization server's endpoints: discovery, authentication, and waiting where the server asks
+ * for it. The deadline covers all of that. The requests are repeatable ones; a code exchange must not go this way.
+ *
+ * @throws {@link ClientError} `request_refused`, `server_unavailable`, and those of discovery and exchange
+ */
+export function createEndpoints(options: EndpointsOptions, context: ClientContext): Endpoints {
+  const { issuer, client_id, authentication, hasCertificate, timeout } = options
+  const discovery = createDiscovery(issuer, context)
+  return async (endpoint, form) => {
+    const deadline = context.now() + timeout
+    const signal = AbortSignal.timeout(timeout * 1000)
+    const metadata = await discovery(signal)
+    const url = endpointUrl(metadata, endpoint, hasCertificate)
+    for (let attempt = 0; ; attempt++) {
+      const credentials = await authentication({ client_id, metadata, context })
+      const reply = await exchange(url, { ...post(form, credentials), signal }, context)
+      if (reply.status === 200) return { json: reply.json, metadata }
+      const error = refusal(reply, secretsOf(form, credentials), context.now)
+      const { retryAfter } = error
+      if (retryAfter === undefined || attempt === patience || context.now() + retryAfter >= deadline) throw error
+      await context.wait(retryAfter)
+    }
+  }
+}
+
+function post(form: Form, { authorization, form: own = {} }: Credentials): RequestInit {
+  const headers: Record<string, string> = {
+    accept: 'application/json',
+    'content-type': 'application/x-www-form-urlencoded',
+  }
+  if (authorization !== undefined) headers.authorization = authorization
+  const parameters = [...form, ...Object.entries(own)].map(([name, value]) => [name, value])
+  return { method: 'POST', headers, body: new URLSearchParams(parameters).toString() }
+}
+
+function refusal({ status, headers, json }: Reply, secrets: readonly string[], now: Clock): ClientError {
+  const error = shorten(json?.error, secrets)
+  const description = shorten(json?.error_description, secrets)
+  const said = [status, error, description].filter((part) => part !== undefined).join(' ')
+  const isBusy = status === 503 || status === 429
+  return new ClientError(status >= 500 || isBusy ? 'server_unavailable' : 'request_refused', {
+    status,
+    error,
+    detail: [`It said: ${said}.`, clockNote(headers, now)].filter(Boolean).join(' '),
+    retryAfter: isBusy ? retryAfter(headers, now) : undefined,
+  })
+}
+
+function secretsOf(form: Form, { secrets = [] }: Credentials): readonly string[] {
+  const tokens = form.filter(([name]) => name === 'token').map(([, value]) => value)
+  return [...secrets, ...tokens].filter((secret) => secret !== '')
+}
+
+/** Seconds or a date. RFC 9110 §10.2.3. */
+function retryAfter(headers: Headers, now: Clock): Seconds | undefined {
+  const value = headers.get('retry-after') ?? ''
+  if (/^\d{1,9}$/.test(value)) return Number(value)
+  const date = Date.parse(value)
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil(date / 1000) - now())
+}
+
+/** A wrong clock is the usual cause of refused assertions and of certificates that are not valid yet. */
+function clockNote(headers: Headers, now: Clock): string | undefined {
+  const ahead = now() - Math.floor(Date.parse(headers.get('date') ?? '') / 1000)
+  if (!(Math.abs(ahead) > 60)) return undefined
+  return `This machine's clock is ${Math.abs(ahead)} s ${ahead > 0 ? 'ahead of' : 'behind'} the server's.`
+}

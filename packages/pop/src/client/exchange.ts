@@ -1,0 +1,84 @@
+import { type JsonObject, parseJsonObject } from '../foundation/json.ts'
+import { ClientError } from './client-error.ts'
+import type { ClientContext } from './context.ts'
+
+/** A server's answer, read to its end. */
+export interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  /** The body, when it is a JSON object. */
+  readonly json: JsonObject | undefined
+}
+
+/** Largest body that is read, in bytes. */
+const limit = 2 * 1024 * 1024
+
+/**
+ * Sends one request that may be sent twice, and reads the answer: no redirect, bounded size, until the signal ends it.
+ * A connection that was lost before the answer is replaced once.
+ *
+ * @throws {@link ClientError} `redirect_refused`, `response_too_large`, and those of {@link asClientError}
+ */
+export async function exchange(
+  url: string,
+  init: RequestInit,
+  { fetch }: Pick<ClientContext, 'fetch'>,
+): Promise<Reply> {
+  try {
+    return await once(url, init, fetch)
+  } catch (error) {
+    if (!isLostConnection(error)) throw error
+    return await once(url, init, fetch)
+  }
+}
+
+/** Says whether a request failed because its connection went away, so that a fresh one may do. */
+export function isLostConnection(error: unknown): boolean {
+  return error instanceof ClientError && error.reason === 'connection_lost'
+}
+
+/**
+ * Gives what a `fetch` threw its reason: `deadline_exceeded` or `connection_failed`, unless it has one.
+ * What the caller's own signal threw stays as it is.
+ */
+export function asClientError(cause: unknown, signal?: AbortSignal | null): unknown {
+  if (cause instanceof ClientError) return cause
+  if (isNamed(cause, 'TimeoutError')) return new ClientError('deadline_exceeded', { cause })
+  return signal?.aborted ? cause : new ClientError('connection_failed', { cause })
+}
+
+async function once(url: string, init: RequestInit, fetch: ClientContext['fetch']): Promise<Reply> {
+  try {
+    const response = await fetch(url, { ...init, redirect: 'manual', credentials: 'omit', cache: 'no-store' })
+    const { status, headers } = response
+    if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) {
+      await response.body?.cancel()
+      throw new ClientError('redirect_refused', { status })
+    }
+    return { status, headers, json: parseJsonObject(await readText(response)) }
+  } catch (cause) {
+    throw asClientError(cause, init.signal)
+  }
+}
+
+async function readText(response: Response): Promise<string> {
+  if (!response.body) return ''
+  const reader = response.body.getReader()
+  const decoder = new TextDecoder()
+  let text = ''
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return text + decoder.decode()
+    size += value.length
+    if (size > limit) {
+      await reader.cancel()
+      throw new ClientError('response_too_large', { status: response.status, detail: `More than ${limit} bytes.` })
+    }
+    text += decoder.decode(value, { stream: true })
+  }
+}
+
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name
+}

@@ -1,0 +1,72 @@
+import type { AccessToken } from './access-token.ts'
+import { ClientError } from './client-error.ts'
+import type { Fetch } from './context.ts'
+import { asClientError, isLostConnection } from './exchange.ts'
+import type { TokenRequest, Tokens } from './tokens.ts'
+
+/** A `fetch` that brings an access token: to the address given, and nowhere else. */
+export type ProtectedFetch = (
+  input: string | URL | Request,
+  init?: RequestInit,
+  wanted?: TokenRequest,
+) => Promise<Response>
+
+/**
+ * Creates a `fetch` that sends the token in the Authorization header, in place of one that is there. RFC 6750 §2.1.
+ *
+ * An answer of 401 `invalid_token` is answered once with a fresh token. GET, HEAD and OPTIONS are repeated once on a
+ * fresh connection when theirs was lost. A redirect is given back, not followed: it would carry token and certificate
+ * to a place that the caller did not name.
+ *
+ * @throws {@link ClientError} `url_not_https`, `body_not_repeatable`, those of the token request, and those of the
+ *   connection
+ */
+export function createProtectedFetch(tokens: Tokens, fetch: Fetch): ProtectedFetch {
+  return async (input, init = {}, wanted = {}) => {
+    requireHttps(input)
+    const token = await tokens.obtain(wanted)
+    const response = await send(fetch, input, withToken(input, init, token))
+    if (!isTokenRefused(response)) return response
+    tokens.forget(token.access_token)
+    await response.body?.cancel()
+    if (!isRepeatable(input, init)) throw new ClientError('body_not_repeatable', { status: 401 })
+    return await send(fetch, input, withToken(input, init, await tokens.obtain(wanted)))
+  }
+}
+
+function requireHttps(input: string | URL | Request): void {
+  const url = input instanceof Request ? input.url : String(input)
+  if (!URL.canParse(url) || new URL(url).protocol !== 'https:') throw new ClientError('url_not_https')
+}
+
+function withToken(input: string | URL | Request, init: RequestInit, { access_token }: AccessToken): RequestInit {
+  const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
+  headers.set('authorization', `Bearer ${access_token}`)
+  return { ...init, headers, redirect: 'manual', credentials: 'omit' }
+}
+
+async function send(fetch: Fetch, input: string | URL | Request, init: RequestInit): Promise<Response> {
+  const signal = init.signal ?? (input instanceof Request ? input.signal : undefined)
+  const method = init.method ?? (input instanceof Request ? input.method : 'GET')
+  try {
+    return await fetch(input, init)
+  } catch (cause) {
+    const error = asClientError(cause, signal)
+    if (!isLostConnection(error) || !/^(GET|HEAD|OPTIONS)$/i.test(method)) throw error
+    return await fetch(input, init).catch((again) => {
+      throw asClientError(again, signal)
+    })
+  }
+}
+
+/** RFC 6750 §3.1 */
+function isTokenRefused({ status, headers }: Response): boolean {
+  return status === 401 && /\berror\s*=\s*"?invalid_token"?/i.test(headers.get('www-authenticate') ?? '')
+}
+
+/** Text, bytes and forms can be sent again; streams, and the body of a `Request`, are gone when they were read. */
+function isRepeatable(input: string | URL | Request, { body }: RequestInit): boolean {
+  if (body === undefined || body === null) return !(input instanceof Request) || input.body === null
+  if (typeof body === 'string' || body instanceof URLSearchParams || body instanceof Blob) return true
+  return body instanceof FormData || body instanceof ArrayBuffer || ArrayBuffer.isView(body)
+}

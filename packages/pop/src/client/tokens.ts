@@ -1,0 +1,90 @@
+import type { Seconds } from '../foundation/clock.ts'
+import { type AccessToken, type Binding, parseAccessToken } from './access-token.ts'
+import type { ClientContext } from './context.ts'
+import type { Endpoints, Form } from './endpoints.ts'
+import { createFlights } from './flights.ts'
+
+/** What a token is asked for. RFC 6749 §4.4.2, RFC 8707 §2. */
+export interface TokenRequest {
+  readonly scope?: string | undefined
+  readonly resource?: string | readonly string[] | undefined
+}
+
+/** The tokens of one client, one for each scope and resource. */
+export interface Tokens {
+  /** Gives a token that is good for now: the kept one, or a new one. */
+  readonly obtain: (request: TokenRequest) => Promise<AccessToken>
+  /** Forgets a token, so that the next call asks for another. */
+  readonly forget: (access_token: string) => void
+}
+
+interface Kept {
+  readonly token: AccessToken
+  /** From here on it is renewed when it is asked for. */
+  readonly renewFrom: Seconds
+  readonly until: Seconds
+}
+
+/** How long a token is kept whose lifetime the server does not tell. */
+const unknownLifetime: Seconds = 300
+
+/** How long a token that could not be renewed and is still good is used before the next try. */
+const pause: Seconds = 5
+
+/** How many tokens are kept. */
+const capacity = 256
+
+/**
+ * Creates the tokens of a client, obtained by client credentials. RFC 6749 §4.4.
+ *
+ * However many ask at once, one request is made. A token is renewed when a call needs it in the last quarter of its
+ * life, earlier or later by chance so that many clients do not come together; while the server is out of reach, the
+ * old one is used to its end.
+ */
+export function createTokens(binding: Binding, endpoints: Endpoints, context: ClientContext): Tokens {
+  const kept = new Map<string, Kept>()
+  const flights = createFlights<AccessToken>()
+
+  const request = async (key: string, form: Form): Promise<AccessToken> => {
+    const asked = context.now()
+    const token = parseAccessToken(await endpoints('token_endpoint', form), binding, asked)
+    kept.delete(key)
+    kept.set(key, keep(token, asked, context))
+    for (const oldest of kept.keys()) if (kept.size > capacity) kept.delete(oldest)
+    return token
+  }
+
+  return {
+    obtain: async (wanted) => {
+      const form = formOf(wanted)
+      const key = JSON.stringify(form)
+      const found = kept.get(key)
+      const now = context.now()
+      if (found && now < found.renewFrom) return found.token
+      try {
+        return await flights(key, () => request(key, form))
+      } catch (error) {
+        if (!found || kept.get(key) !== found || context.now() >= found.until) throw error
+        kept.set(key, { ...found, renewFrom: now + pause })
+        return found.token
+      }
+    },
+    forget: (access_token) => {
+      for (const [key, { token }] of kept) if (token.access_token === access_token) kept.delete(key)
+    },
+  }
+}
+
+function formOf({ scope, resource = [] }: TokenRequest): Form {
+  const resources = typeof resource === 'string' ? [resource] : resource
+  const form: [string, string][] = [['grant_type', 'client_credentials']]
+  if (scope) form.push(['scope', scope])
+  for (const uri of resources) form.push(['resource', uri])
+  return form
+}
+
+function keep(token: AccessToken, asked: Seconds, { random }: Pick<ClientContext, 'random'>): Kept {
+  const until = token.expires ?? asked + unknownLifetime
+  const chance = (random(1)[0] ?? 0) / 255
+  return { token, until, renewFrom: asked + (until - asked) * (0.75 + 0.1 * chance) }
+}
