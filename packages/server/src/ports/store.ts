@@ -3,6 +3,14 @@ import type { Client } from '../model/client.ts'
 import type { ReferenceToken } from '../model/reference-token.ts'
 import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
 
+/**
+ * The store cannot answer now: the disk is full, too many callers wait, or the database has failed. Nothing was
+ * acknowledged; what was asked may have happened all the same, so only what can be repeated is tried again.
+ */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable'
+}
+
 /** Something that works once. Kinds do not collide. */
 export interface Use {
   /** The namespace: which kind of single-use thing. */
@@ -51,10 +59,7 @@ export interface Store {
 
   /** In the order of their making. */
   listSigningKeys(): Promise<readonly SigningKey[]>
-  /**
-   * For each algorithm: inserts the first key as active when there is none active, and the second as next when there
-   * is none next. What another process inserted meanwhile stands.
-   */
+  /** Inserts each candidate whose algorithm has no key in its stage yet. What another process inserted meanwhile stands. */
   ensureSigningKeys(candidates: readonly SigningKey[]): Promise<void>
   /** Active becomes retired until `expires`, next becomes active, `fresh` becomes next. @returns false when there is no next one */
   rotateSigningKey(rotation: {

@@ -1,0 +1,145 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createPrivateKey,
+  generateKeyPair,
+  hash,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto'
+import { promisify } from 'node:util'
+import { decodeBase64url, encodeBase64url, parsePublicJwk, type Seconds, thumbprintInput } from '@holdfast/pop'
+import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
+import type { Store } from '../ports/store.ts'
+
+/** The encryption key is not the one under which a signing key was sealed. */
+export class SealedKeyError extends Error {
+  override readonly name = 'SealedKeyError'
+
+  constructor(kid: string, cause?: unknown) {
+    super(
+      `The encryption key does not open the signing key ${kid}. Write the file of the right one under keys.encryptionKey; without it the signing keys, and all tokens that they signed, are lost.`,
+      { cause },
+    )
+  }
+}
+
+/** Makes a signing key that is next: its public half ready to publish, its private half sealed. RSA takes a while. */
+export async function createSigningKey(
+  algorithm: SigningAlgorithm,
+  encryptionKey: Uint8Array,
+  now: Seconds,
+): Promise<SigningKey & { readonly stage: 'next' }> {
+  const { publicKey, privateKey } = await generate(algorithm)
+  const jwk = parsePublicJwk(publicKey.export({ format: 'jwk' }))
+  if (!jwk) throw new Error(`The platform made a key for ${algorithm} that nobody would accept.`)
+  const kid = hash('sha256', thumbprintInput(jwk), 'base64url')
+  return {
+    kid,
+    algorithm,
+    publicJwk: JSON.stringify({ ...jwk, alg: algorithm, use: 'sig', kid }),
+    sealed: seal(privateKey, kid, encryptionKey),
+    created: now,
+    stage: 'next',
+  }
+}
+
+/** Opens the private half of a signing key. @throws {@link SealedKeyError} */
+export function openSealedKey(
+  { kid, sealed }: Pick<SigningKey, 'kid' | 'sealed'>,
+  encryptionKey: Uint8Array,
+): KeyObject {
+  const [version, text = ''] = sealed.split('.', 2)
+  const bytes = decodeBase64url(text)
+  if (version !== 'v1' || !bytes || bytes.length < nonceLength + tagLength) throw new SealedKeyError(kid)
+  const decipher = createDecipheriv('aes-256-gcm', encryptionKey, bytes.subarray(0, nonceLength), gcm)
+  decipher.setAAD(Buffer.from(kid))
+  decipher.setAuthTag(bytes.subarray(-tagLength))
+  try {
+    const der = Buffer.concat([decipher.update(bytes.subarray(nonceLength, -tagLength)), decipher.final()])
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
+  } catch (cause) {
+    throw new SealedKeyError(kid, cause)
+  }
+}
+
+/**
+ * Each algorithm has an active key and a next one: those that are missing are made. Safe to run in several processes.
+ * @throws {@link SealedKeyError} when the keys that are there were sealed under another encryption key
+ */
+export async function ensureSigningKeys(
+  store: Store,
+  algorithms: readonly SigningAlgorithm[],
+  encryptionKey: Uint8Array,
+  now: Seconds,
+): Promise<void> {
+  const keys = await store.listSigningKeys()
+  requireOpens(keys, encryptionKey)
+  const candidates: SigningKey[] = []
+  for (const algorithm of new Set(algorithms)) {
+    const stages = new Set(keys.filter((key) => key.algorithm === algorithm).map(({ stage }) => stage))
+    if (!stages.has('active')) {
+      const key = await createSigningKey(algorithm, encryptionKey, now)
+      candidates.push({ ...key, stage: 'active', since: now })
+    }
+    if (!stages.has('next')) candidates.push(await createSigningKey(algorithm, encryptionKey, now))
+  }
+  if (candidates.length > 0) await store.ensureSigningKeys(candidates)
+}
+
+/** Whose turn it is at a rotation. */
+export interface Rotation {
+  readonly algorithm: SigningAlgorithm
+  readonly encryptionKey: Uint8Array
+  readonly now: Seconds
+  /** How long the retired key stays published: the longest lifetime of a token, and what clocks may differ by. */
+  readonly lifetime: Seconds
+}
+
+/**
+ * The next key signs from now on, the active one only verifies. Signers notice at their next `reload()`.
+ * @returns false when the algorithm has no next key
+ * @throws {@link SealedKeyError}
+ */
+export async function rotateSigningKey(
+  store: Store,
+  { algorithm, encryptionKey, now, lifetime }: Rotation,
+): Promise<boolean> {
+  requireOpens(await store.listSigningKeys(), encryptionKey)
+  const fresh = await createSigningKey(algorithm, encryptionKey, now)
+  return await store.rotateSigningKey({ algorithm, now, expires: now + lifetime, fresh })
+}
+
+const nonceLength = 12
+const tagLength = 16
+const gcm = { authTagLength: tagLength }
+
+function seal(privateKey: KeyObject, kid: string, encryptionKey: Uint8Array): string {
+  const nonce = randomBytes(nonceLength)
+  const cipher = createCipheriv('aes-256-gcm', encryptionKey, nonce, gcm).setAAD(Buffer.from(kid))
+  const der = privateKey.export({ format: 'der', type: 'pkcs8' })
+  const bytes = Buffer.concat([nonce, cipher.update(der), cipher.final(), cipher.getAuthTag()])
+  return `v1.${encodeBase64url(bytes)}`
+}
+
+/** Keys sealed under two encryption keys would be of no use to anybody, so the newest must open before one is made. */
+function requireOpens(keys: readonly SigningKey[], encryptionKey: Uint8Array): void {
+  const newest = keys.at(-1)
+  if (newest) openSealedKey(newest, encryptionKey)
+}
+
+const generateKeys = promisify(generateKeyPair)
+
+function generate(algorithm: SigningAlgorithm): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
+  switch (algorithm) {
+    case 'ES256':
+      return generateKeys('ec', { namedCurve: 'P-256' })
+    case 'EdDSA':
+      return generateKeys('ed25519')
+    case 'PS256':
+    case 'RS256':
+      return generateKeys('rsa', { modulusLength: 2048, publicExponent: 65_537 })
+    case 'ML-DSA-65':
+      return generateKeys('ml-dsa-65')
+  }
+}

@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto'
+import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { decodeBase64url, encodeBase64url } from '@holdfast/pop'
+import { StoreUnusable } from './unusable.ts'
+
+/**
+ * Reads the key that encrypts signing keys at rest: 32 bytes in base64url. Made when the file is not there, readable
+ * for its owner only, and on the disk before it is used; of several processes that make it, all get the same.
+ * @throws {@link StoreUnusable} when the file holds something else
+ */
+export function loadEncryptionKey(file: string): Uint8Array {
+  const text = read(file) ?? create(file)
+  const key = decodeBase64url(text.trim())
+  if (key?.length === 32) return key
+  throw new StoreUnusable(
+    `The encryption key in ${file} is not 32 bytes in base64url. Restore the file, or write the right one under keys.encryptionKey.`,
+  )
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    if (hasCode(cause, 'ENOENT')) return undefined
+    throw cause
+  }
+}
+
+function create(file: string): string {
+  const draft = `${file}.${encodeBase64url(randomBytes(6))}`
+  const text = `${encodeBase64url(randomBytes(32))}\n`
+  writeFileSync(draft, text, { mode: 0o600, flag: 'wx', flush: true })
+  try {
+    linkSync(draft, file)
+    sync(dirname(file))
+    return text
+  } catch (cause) {
+    if (!hasCode(cause, 'EEXIST')) throw cause
+    return readFileSync(file, 'utf8')
+  } finally {
+    rmSync(draft)
+  }
+}
+
+/** The name of a new file survives a power loss only when its folder is synchronised too. */
+function sync(folder: string): void {
+  const descriptor = openSync(folder, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function hasCode(cause: unknown, code: string): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === code
+}

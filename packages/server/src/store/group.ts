@@ -1,0 +1,75 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Kysely } from 'kysely'
+import type { Schema } from './schema.ts'
+import { Undone } from './verbs/undone.ts'
+import { type ChangeName, changes } from './verbs.ts'
+
+/** A change that waits to be made. */
+export interface Call {
+  readonly verb: ChangeName
+  readonly data: unknown
+}
+
+/** What became of a call: its answer, or why it alone failed. */
+export type Outcome = { readonly answer: unknown } | { readonly error: string }
+
+/** What became of a group: everything is on the disk, or nothing is. After a fatal failure the database must not be used. */
+export type GroupOutcome =
+  | { readonly outcomes: readonly Outcome[] }
+  | { readonly failure: string; readonly fatal: boolean }
+
+/**
+ * Makes the changes in one transaction, a savepoint each. A change that throws is rolled back alone; when the
+ * transaction itself fails, all of them are.
+ */
+export async function runGroup(
+  database: DatabaseSync,
+  db: Kysely<Schema>,
+  calls: readonly Call[],
+): Promise<GroupOutcome> {
+  try {
+    database.exec('begin immediate')
+    const outcomes: Outcome[] = []
+    for (const call of calls) outcomes.push(await runCall(database, db, call))
+    database.exec('commit')
+    return { outcomes }
+  } catch (cause) {
+    const failure = sentenceOf(cause)
+    try {
+      if (database.isTransaction) database.exec('rollback')
+    } catch {
+      return { failure, fatal: true }
+    }
+    return { failure, fatal: isOneOf(fatalCodes, cause) }
+  }
+}
+
+async function runCall(database: DatabaseSync, db: Kysely<Schema>, { verb, data }: Call): Promise<Outcome> {
+  database.exec('savepoint change')
+  try {
+    const run = changes[verb] as (db: Kysely<Schema>, data: unknown) => Promise<unknown>
+    const answer = await run(db, data)
+    database.exec('release change')
+    return { answer }
+  } catch (cause) {
+    if (!database.isTransaction || isOneOf(outageCodes, cause)) throw cause
+    database.exec('rollback to change; release change')
+    return cause instanceof Undone ? { answer: cause.answer } : { error: sentenceOf(cause) }
+  }
+}
+
+/** SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB: what the disk holds is no longer known, only a new start finds out. */
+const fatalCodes: readonly number[] = [10, 11, 26]
+
+/** Also SQLITE_BUSY, SQLITE_NOMEM, SQLITE_FULL, SQLITE_CANTOPEN: no fault of the change that met it. */
+const outageCodes: readonly number[] = [...fatalCodes, 5, 7, 13, 14]
+
+function isOneOf(codes: readonly number[], cause: unknown): boolean {
+  if (!(cause instanceof Error && 'errcode' in cause && typeof cause.errcode === 'number')) return false
+  return codes.includes(cause.errcode & 0xff)
+}
+
+function sentenceOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  return 'errcode' in cause ? `${cause.message} (${cause.errcode})` : cause.message
+}

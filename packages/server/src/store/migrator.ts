@@ -1,0 +1,48 @@
+import type { Kysely } from 'kysely'
+import { first } from './migrations/0001-first.ts'
+import { StoreUnusable } from './unusable.ts'
+
+/** Brings a database from the schema before to the next one. */
+export type Migration = (db: Kysely<unknown>) => Promise<void>
+
+/** All migrations in their order, only ever added to. The schema's version is how many have run. */
+export const migrations: readonly Migration[] = [first]
+
+type VersionSchema = { readonly schema_version: { readonly version: number } }
+
+/**
+ * Runs the migrations that a database has not seen, each in one transaction together with its version.
+ * @throws {@link StoreUnusable} when a newer Holdfast has migrated the database already
+ */
+export async function migrate(db: Kysely<unknown>, list: readonly Migration[] = migrations): Promise<void> {
+  await db.schema
+    .createTable('schema_version')
+    .ifNotExists()
+    .addColumn('version', 'integer', (column) => column.notNull())
+    .execute()
+  const version = await versionOf(db)
+  if (version > list.length) {
+    throw new StoreUnusable(
+      `The database has schema ${version}, and this Holdfast knows schemas up to ${list.length}. Run the newer Holdfast again, or restore a backup from before it ran.`,
+    )
+  }
+  for (const [index, migration] of list.entries()) {
+    if (index < version) continue
+    await db.transaction().execute(async (transaction) => {
+      await migration(transaction)
+      await writeVersion(transaction, index + 1)
+    })
+  }
+}
+
+async function versionOf(db: Kysely<unknown>): Promise<number> {
+  const versions = db.withTables<VersionSchema>()
+  const row = await versions.selectFrom('schema_version').select('version').executeTakeFirst()
+  return row?.version ?? 0
+}
+
+async function writeVersion(db: Kysely<unknown>, version: number): Promise<void> {
+  const versions = db.withTables<VersionSchema>()
+  await versions.deleteFrom('schema_version').execute()
+  await versions.insertInto('schema_version').values({ version }).execute()
+}

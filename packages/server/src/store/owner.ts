@@ -1,0 +1,83 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
+import { createPrivateFile } from './private-file.ts'
+
+/** Another process has the database open. */
+export class StoreOwned extends Error {
+  override readonly name = 'StoreOwned'
+  /** Absent when the owner has not written it down. */
+  readonly pid: number | undefined
+
+  constructor(file: string, pid: number | undefined) {
+    super(
+      `The database ${file} belongs to process ${pid ?? '(unknown)'}. Stop that one first, or give this one another store.file.`,
+    )
+    this.pid = pid
+  }
+}
+
+/** Holds a database for this process. */
+export interface Ownership {
+  release(): void
+}
+
+/**
+ * Makes this process the one owner of a database file. The lock is a write transaction on an empty SQLite file beside
+ * it, which the kernel drops with the process, however that ends; no journal, so nothing is left to recover. The lock file is only ever opened by SQLite:
+ * closing any other descriptor of it would drop the lock (POSIX).
+ * @throws {@link StoreOwned}
+ */
+export async function acquireOwnership(file: string): Promise<Ownership> {
+  const lock = `${file}.owner`
+  const note = `${file}.pid`
+  createPrivateFile(lock)
+  const database = new DatabaseSync(lock, { timeout: 0 })
+  try {
+    database.exec('pragma journal_mode = memory; begin immediate')
+  } catch (cause) {
+    database.close()
+    if (!isLocked(cause)) throw cause
+    throw new StoreOwned(file, await ownerIn(note))
+  }
+  writeFileSync(`${note}.new`, `${process.pid}\n`, { mode: 0o600 })
+  renameSync(`${note}.new`, note)
+  return {
+    release() {
+      rmSync(note, { force: true })
+      database.close()
+    },
+  }
+}
+
+/** The owner writes its pid just after it has the lock, so a note that is missing or stale gets a moment. */
+async function ownerIn(note: string): Promise<number | undefined> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const pid = readPid(note)
+    if (pid !== undefined && isAlive(pid)) return pid
+    await pause(20)
+  }
+  return undefined
+}
+
+function readPid(note: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(note, 'utf8'))
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (cause) {
+    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM'
+  }
+}
+
+function isLocked(cause: unknown): boolean {
+  const busy = 5
+  return cause instanceof Error && 'errcode' in cause && cause.errcode === busy
+}

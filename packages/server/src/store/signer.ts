@@ -1,0 +1,69 @@
+import { constants, type KeyObject, type SignKeyObjectInput, sign } from 'node:crypto'
+import { parseJsonObject, parsePublicJwk } from '@holdfast/pop'
+import { openSealedKey } from '../administration/signing-keys.ts'
+import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
+import type { ActiveKey, PublishedKey, Signer } from '../ports/signer.ts'
+import type { Store } from '../ports/store.ts'
+
+/** What a signer is made of. */
+export interface SignerParts {
+  readonly store: Pick<Store, 'listSigningKeys'>
+  /** 32 bytes. */
+  readonly encryptionKey: Uint8Array
+}
+
+/**
+ * Reads the signing keys of a store into memory; private keys of active ones only, each opened once.
+ * @throws SealedKeyError when the encryption key is not the one under which they were sealed
+ */
+export async function createSigner({ store, encryptionKey }: SignerParts): Promise<Signer> {
+  let ring = renderRing(await store.listSigningKeys(), encryptionKey)
+  return {
+    active(algorithm) {
+      const key = ring.active.get(algorithm)
+      if (!key) throw new Error(`There is no active signing key for ${algorithm}.`)
+      return key
+    },
+    published: (now) => ring.published.filter(({ expires }) => expires > now),
+    async reload() {
+      ring = renderRing(await store.listSigningKeys(), encryptionKey, ring)
+    },
+  }
+}
+
+interface Ring {
+  readonly active: ReadonlyMap<SigningAlgorithm, ActiveKey>
+  readonly published: readonly (PublishedKey & { readonly expires: number })[]
+}
+
+function renderRing(keys: readonly SigningKey[], encryptionKey: Uint8Array, before?: Ring): Ring {
+  const active = new Map<SigningAlgorithm, ActiveKey>()
+  for (const key of keys) {
+    if (key.stage !== 'active') continue
+    const known = before?.active.get(key.algorithm)
+    active.set(key.algorithm, known?.kid === key.kid ? known : createActiveKey(key, openSealedKey(key, encryptionKey)))
+  }
+  return { active, published: keys.map(renderPublished) }
+}
+
+function renderPublished(key: SigningKey): Ring['published'][number] {
+  const jwk = parsePublicJwk(parseJsonObject(key.publicJwk))
+  if (!jwk) throw new Error(`The stored signing key ${key.kid} has no public key that can be published.`)
+  const expires = key.stage === 'retired' ? key.expires : Number.POSITIVE_INFINITY
+  return { kid: key.kid, algorithm: key.algorithm, key: jwk, expires }
+}
+
+function createActiveKey({ kid, algorithm }: SigningKey, key: KeyObject): ActiveKey {
+  const digest = algorithm === 'EdDSA' || algorithm === 'ML-DSA-65' ? null : 'sha256'
+  const input = { key, ...optionsOf[algorithm] }
+  return { kid, algorithm, sign: (data) => sign(digest, data, input) }
+}
+
+/** RFC 7518 §3.4, §3.5; RFC 8037 §3.1; RFC 9964. */
+const optionsOf: Readonly<Record<SigningAlgorithm, Omit<SignKeyObjectInput, 'key'>>> = {
+  ES256: { dsaEncoding: 'ieee-p1363' },
+  EdDSA: {},
+  PS256: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 },
+  RS256: { padding: constants.RSA_PKCS1_PADDING },
+  'ML-DSA-65': {},
+}

@@ -1,0 +1,75 @@
+import { DatabaseSync } from 'node:sqlite'
+import { Kysely } from 'kysely'
+import type { Report } from '../ports/report.ts'
+import type { Store } from '../ports/store.ts'
+import { acquireOwnership } from './owner.ts'
+import { createPrivateFile } from './private-file.ts'
+import type { Schema } from './schema.ts'
+import { createSqliteDialect } from './sqlite-dialect.ts'
+import { reads } from './verbs.ts'
+import { Writer } from './writer.ts'
+
+/** How an SQLite store is opened. */
+export interface SqliteOptions {
+  /** Made when it is not there, readable for its owner only. */
+  readonly file: string
+  /** Told `store_failed` when the database can no longer be used: the process must end and be started again. */
+  readonly report?: (report: Report) => void
+  /** How many changes may wait, 10 000 by default. */
+  readonly limit?: number
+}
+
+/**
+ * Opens the database file, migrates it and makes this process its owner. Changes go through a worker thread, a
+ * transaction for all that wait; reads are answered on this thread, from a connection that cannot write.
+ * @throws {@link StoreOwned} when another process has it
+ * @throws {@link StoreUnusable} when it was migrated by a newer Holdfast, or is no database
+ */
+export async function openSqliteStore({ file, report = () => {}, limit = 10_000 }: SqliteOptions): Promise<Store> {
+  const ownership = await acquireOwnership(file)
+  try {
+    createPrivateFile(file)
+    const writer = await Writer.open(file, report, limit)
+    return createStore(writer, new DatabaseSync(file, { readOnly: true, timeout: 50 }), ownership.release)
+  } catch (cause) {
+    ownership.release()
+    throw cause
+  }
+}
+
+function createStore(writer: Writer, readonly: DatabaseSync, release: () => void): Store {
+  const db = new Kysely<Schema>({ dialect: createSqliteDialect(readonly) })
+
+  async function read<Answer>(verb: () => Promise<Answer>): Promise<Answer> {
+    if (writer.ended) throw writer.ended
+    return await verb()
+  }
+
+  let closing: Promise<void> | undefined
+  async function close(): Promise<void> {
+    const drained = writer.close()
+    readonly.close()
+    await drained
+    release()
+  }
+
+  return {
+    issue: (data) => writer.run('issue', data),
+    revokeReferenceToken: (hash) => writer.run('revokeReferenceToken', hash),
+    revokeJwt: (revocation) => writer.run('revokeJwt', revocation),
+    insertClient: (client) => writer.run('insertClient', client),
+    replaceClient: (client) => writer.run('replaceClient', client),
+    deleteClient: (clientId) => writer.run('deleteClient', clientId),
+    ensureSigningKeys: (candidates) => writer.run('ensureSigningKeys', candidates),
+    rotateSigningKey: (rotation) => writer.run('rotateSigningKey', rotation),
+    purge: (data) => writer.run('purge', data),
+
+    findReferenceToken: (hash) => read(() => reads.findReferenceToken(db, hash)),
+    isJwtRevoked: (jti) => read(() => reads.isJwtRevoked(db, jti)),
+    findClient: (clientId) => read(() => reads.findClient(db, clientId)),
+    listClients: () => read(() => reads.listClients(db)),
+    listSigningKeys: () => read(() => reads.listSigningKeys(db)),
+
+    close: () => (closing ??= close()),
+  }
+}

@@ -1,0 +1,43 @@
+import type { Kysely } from 'kysely'
+import type { Store } from '../ports/store.ts'
+import type { Schema } from './schema.ts'
+import { deleteClient, findClient, insertClient, listClients, replaceClient } from './verbs/client.ts'
+import { issue } from './verbs/issue.ts'
+import { isJwtRevoked, revokeJwt } from './verbs/jwt-revocation.ts'
+import { purge } from './verbs/purge.ts'
+import { findReferenceToken, revokeReferenceToken } from './verbs/reference-token.ts'
+import { ensureSigningKeys, listSigningKeys, rotateSigningKey } from './verbs/signing-key.ts'
+
+/** A method of the store as a function over a database. It awaits nothing but the database, and opens no transaction. */
+export type Verb<Name extends keyof Store> = (
+  db: Kysely<Schema>,
+  ...data: Parameters<Store[Name]>
+) => ReturnType<Store[Name]>
+
+/** The verbs that change something. Each runs in a transaction or savepoint of its own, which its adapter opens. */
+export const changes = {
+  issue,
+  revokeReferenceToken,
+  revokeJwt,
+  insertClient,
+  replaceClient,
+  deleteClient,
+  ensureSigningKeys,
+  rotateSigningKey,
+  purge,
+} satisfies { readonly [Name in keyof Store]?: Verb<Name> }
+
+/** The verbs that only read, each one statement. */
+export const reads = {
+  findReferenceToken,
+  isJwtRevoked,
+  findClient,
+  listClients,
+  listSigningKeys,
+} satisfies { readonly [Name in keyof Store]?: Verb<Name> }
+
+/** The name of a verb that changes something. */
+export type ChangeName = keyof typeof changes
+
+/** What a change is told. */
+export type ChangeData<Name extends ChangeName> = Parameters<Store[Name]>[0]

@@ -1,0 +1,53 @@
+import { parseJsonObject } from '@holdfast/pop'
+import type { Kysely, Selectable } from 'kysely'
+import { type Client, clientSchema } from '../../model/client.ts'
+import type { Schema } from '../schema.ts'
+
+/** Finds a client. */
+export async function findClient(db: Kysely<Schema>, clientId: string): Promise<Client | undefined> {
+  const row = await db.selectFrom('client').selectAll().where('client_id', '=', clientId).executeTakeFirst()
+  return row && parseRow(row)
+}
+
+/** Lists the clients by client_id. */
+export async function listClients(db: Kysely<Schema>): Promise<readonly Client[]> {
+  const rows = await db.selectFrom('client').selectAll().orderBy('client_id').execute()
+  return rows.map(parseRow)
+}
+
+/** Inserts a client, unless its id is taken. */
+export async function insertClient(db: Kysely<Schema>, client: Client): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
+    .insertInto('client')
+    .values(renderRow(client))
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  return numInsertedOrUpdatedRows === 1n
+}
+
+/** Replaces a client, if there is one. */
+export async function replaceClient(db: Kysely<Schema>, client: Client): Promise<boolean> {
+  const { client_id, registration } = renderRow(client)
+  const { numUpdatedRows } = await db
+    .updateTable('client')
+    .set({ registration })
+    .where('client_id', '=', client_id)
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
+}
+
+/** Deletes a client and its reference tokens, if there is one. */
+export async function deleteClient(db: Kysely<Schema>, clientId: string): Promise<boolean> {
+  const { numDeletedRows } = await db.deleteFrom('client').where('client_id', '=', clientId).executeTakeFirst()
+  if (numDeletedRows === 0n) return false
+  await db.deleteFrom('reference_token').where('client_id', '=', clientId).execute()
+  return true
+}
+
+function renderRow({ client_id, ...registration }: Client): Selectable<Schema['client']> {
+  return { client_id, registration: JSON.stringify(registration) }
+}
+
+function parseRow({ client_id, registration }: Selectable<Schema['client']>): Client {
+  return clientSchema.parse({ client_id, ...parseJsonObject(registration) })
+}

@@ -1,0 +1,23 @@
+import type { Seconds } from '@holdfast/pop'
+import type { Kysely } from 'kysely'
+import type { Schema } from '../schema.ts'
+
+/** Remembers that a JWT is revoked. Repeated, the later of both moments of expiry stands. */
+export async function revokeJwt(
+  db: Kysely<Schema>,
+  { jti, expires }: { readonly jti: string; readonly expires: Seconds },
+): Promise<void> {
+  await db
+    .insertInto('jwt_revocation')
+    .values({ jti, expires })
+    .onConflict((conflict) =>
+      conflict.column('jti').doUpdateSet({ expires }).where('jwt_revocation.expires', '<', expires),
+    )
+    .execute()
+}
+
+/** Says whether a JWT is revoked. */
+export async function isJwtRevoked(db: Kysely<Schema>, jti: string): Promise<boolean> {
+  const row = await db.selectFrom('jwt_revocation').select('jti').where('jti', '=', jti).executeTakeFirst()
+  return row !== undefined
+}
