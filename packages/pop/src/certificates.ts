@@ -1,4 +1,28 @@
 export {
+  type DistinguishedName,
+  isSameName,
+  type NameAttribute,
+  parseDistinguishedName,
+  type RelativeName,
+  readDistinguishedName,
+  renderDistinguishedName,
+} from './node/certificates/distinguished-name.ts'
+export type {
+  AlternativeNames,
+  ExtendedKeyUsage,
+  KeyUsage,
+  RawExtension,
+} from './node/certificates/extensions.ts'
+export { type KeyType, keyTypes } from './node/certificates/key-type.ts'
+export {
+  type CertificateOptions,
+  type CertificatePair,
+  createCertificateAuthority,
+  createClientCertificate,
+  issueCertificate,
+  type MakingContext,
+} from './node/certificates/make.ts'
+export {
   certificateKeyOf,
   decodeBase64,
   derOf,
