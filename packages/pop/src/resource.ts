@@ -1,1 +1,19 @@
-export {}
+export type { AccessToken, TokenForm } from './resource/access-token.ts'
+export {
+  createGuard,
+  type Guard,
+  type GuardContext,
+  type GuardOptions,
+  type GuardReport,
+  type Needs,
+} from './resource/guard.ts'
+export type { IntrospectionOptions } from './resource/introspected-token.ts'
+export { createResourceMetadata, type ResourceMetadata } from './resource/metadata.ts'
+export {
+  type Admitted,
+  type Check,
+  type CheckName,
+  type Declined,
+  renderVerdict,
+  type Verdict,
+} from './resource/verdict.ts'

@@ -1,0 +1,41 @@
+import type { Guard, Needs } from '../../resource/guard.ts'
+import type { Admitted } from '../../resource/verdict.ts'
+import { judgeRequest, type NodeRequest } from './exchange.ts'
+
+/** What is read of a request of Fastify. The verdict is put beside it. */
+export interface FastifyRequest {
+  readonly raw: NodeRequest
+  verdict?: Admitted
+}
+
+/** What is done with a reply of Fastify. */
+export interface FastifyReply {
+  code(status: number): unknown
+  headers(headers: Record<string, string | string[]>): unknown
+  send(body: string): unknown
+}
+
+/**
+ * A hook for Fastify: lets a request through with `request.verdict`, or answers it.
+ * Also answers at the well-known place with the API's metadata.
+ *
+ * @example
+ * app.addHook('onRequest', protect(guard))
+ * app.get('/orders', { onRequest: protect(guard, { scope: 'orders' }) }, listOrders)
+ */
+export function protect(
+  guard: Guard,
+  needs?: Needs,
+): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
+  return async (request, reply) => {
+    const judged = await judgeRequest(guard, request.raw, needs)
+    if ('answer' in judged) {
+      const { status, headers, body } = judged.answer
+      reply.code(status)
+      reply.headers(headers)
+      return reply.send(body)
+    }
+    request.verdict = judged.verdict
+    return undefined
+  }
+}

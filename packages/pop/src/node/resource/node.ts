@@ -1,0 +1,31 @@
+import type { Guard, Needs } from '../../resource/guard.ts'
+import { type Admitted, renderVerdict } from '../../resource/verdict.ts'
+import { judgeRequest, type NodeRequest, type NodeResponse, send } from './exchange.ts'
+
+/**
+ * Puts a guard in front of a handler of `node:http(s)`, which gets the verdict as its third argument.
+ * Also answers at the well-known place with the API's metadata. An error of the handler never ends the process.
+ *
+ * @example
+ * createServer({ ...clientCertificateTlsOptions, key, cert }, protect(guard, (request, response, { token }) => {
+ *   response.end(`Hello, ${token.clientId}`)
+ * }))
+ */
+export function protect<Request extends NodeRequest, Response extends NodeResponse>(
+  guard: Guard,
+  handler: (request: Request, response: Response, verdict: Admitted) => unknown,
+  needs?: Needs,
+): (request: Request, response: Response) => void {
+  async function serve(request: Request, response: Response): Promise<void> {
+    try {
+      const judged = await judgeRequest(guard, request, needs)
+      if ('answer' in judged) send(response, judged.answer)
+      else await handler(request, response, judged.verdict)
+    } catch (cause) {
+      const verdict = guard.decline(cause)
+      if (response.headersSent) response.destroy()
+      else send(response, renderVerdict(verdict))
+    }
+  }
+  return (request, response) => void serve(request, response)
+}

@@ -1,0 +1,40 @@
+import type { X509Certificate } from 'node:crypto'
+import type { PresentedCertificate } from '../../foundation/certificate-facts.ts'
+import { Refused } from '../../oauth/refusal.ts'
+
+/** What is asked of a TLS connection; a plain one has none of it. */
+export interface PeerSocket {
+  getPeerX509Certificate?(): X509Certificate | undefined
+  isSessionReused?(): boolean
+}
+
+const longestChain = 10
+const known = new WeakMap<PeerSocket, PresentedCertificate | Refused | 'none'>()
+
+/**
+ * Reads the certificates that a connection presented, once per connection: the chain is built anew at every look, and
+ * is gone when the connection is.
+ * @throws {@link Refused} `certificate_chain_too_long`
+ */
+export function readPeerCertificate(socket: PeerSocket): PresentedCertificate | undefined {
+  let found = known.get(socket)
+  if (found === undefined) {
+    found = read(socket)
+    known.set(socket, found)
+  }
+  if (found === 'none') return undefined
+  if (found instanceof Refused) throw found
+  return found
+}
+
+function read(socket: PeerSocket): PresentedCertificate | Refused | 'none' {
+  const chain: string[] = []
+  let certificate = socket.getPeerX509Certificate?.()
+  while (certificate) {
+    if (chain.length === longestChain) return new Refused('certificate_chain_too_long')
+    chain.push(certificate.raw.toString('base64'))
+    certificate = certificate.issuerCertificate
+  }
+  if (chain.length === 0) return 'none'
+  return { chain, from: 'tls', ...(socket.isSessionReused?.() ? { resumed: true } : {}) }
+}

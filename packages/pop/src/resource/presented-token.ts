@@ -1,0 +1,60 @@
+import type { Inbound } from '../foundation/inbound.ts'
+import { Refused } from '../oauth/refusal.ts'
+import type { TokenForm } from './access-token.ts'
+
+/** An access token as it arrived: not believed, and never to be shown to anyone. */
+export interface PresentedToken {
+  readonly form: TokenForm
+  readonly text: string
+}
+
+const credentials = /^([A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*)(?: +(.*))?$/
+const token68 = /^[A-Za-z0-9._~+/-]+=*$/
+const longest = 16_384
+
+/**
+ * Takes the access token out of the one Authorization header. RFC 6750 §2.1; the ways of §2.2 and §2.3 refuse.
+ *
+ * What has three parts between dots is taken for a JWT where JWTs are accepted, anything else for a handle.
+ *
+ * @throws {@link Refused} `request_target_malformed`, `token_in_query`, `token_repeated`, `token_missing`,
+ * `token_scheme_unknown`, `token_malformed`
+ */
+export function parsePresentedToken(
+  { url, headers, form }: Inbound,
+  origin: string,
+  accepted: readonly TokenForm[],
+): PresentedToken {
+  if (!isBelow(origin, url)) throw new Refused('request_target_malformed')
+  if (hasParameter(url, 'access_token') || form?.some(([name]) => name === 'access_token')) {
+    throw new Refused('token_in_query')
+  }
+  const [header, second] = headers.authorization ?? []
+  if (header === undefined) throw new Refused('token_missing')
+  if (second !== undefined) throw new Refused('token_repeated')
+  const [, scheme, text = ''] = header.length > longest ? [] : (credentials.exec(header) ?? [])
+  if (scheme === undefined) throw new Refused('token_malformed', { expected: 'Bearer and a token' })
+  if (scheme.toLowerCase() !== 'bearer') throw new Refused('token_scheme_unknown', { expected: 'Bearer' })
+  if (!token68.test(text)) throw new Refused('token_malformed', { expected: 'a token of RFC 6750' })
+  return { form: formOf(text, accepted), text }
+}
+
+function formOf(text: string, accepted: readonly TokenForm[]): TokenForm {
+  const form = isThreeParts(text) && accepted.includes('jwt') ? 'jwt' : 'reference'
+  if (!accepted.includes(form)) throw new Refused('token_malformed', { expected: 'a JWT' })
+  return form
+}
+
+function isThreeParts(text: string): boolean {
+  const second = text.indexOf('.', text.indexOf('.') + 1)
+  return second > 0 && text.indexOf('.', second + 1) < 0
+}
+
+function isBelow(origin: string, url: string): boolean {
+  return url.startsWith(origin) && url.charAt(origin.length) === '/' && url.charAt(origin.length + 1) !== '/'
+}
+
+function hasParameter(url: string, name: string): boolean {
+  const query = url.indexOf('?')
+  return query >= 0 && new URLSearchParams(url.slice(query + 1)).has(name)
+}

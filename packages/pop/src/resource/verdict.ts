@@ -1,0 +1,204 @@
+import type { Seconds } from '../foundation/clock.ts'
+import { renderChallenge } from '../oauth/challenge.ts'
+import { type Reason, type Refused, refusals } from '../oauth/refusal.ts'
+import type { Possession } from '../proof/possession.ts'
+import type { AccessToken, TokenForm } from './access-token.ts'
+
+/** What a guard decided about one request, as data. The token itself is never in it. */
+export type Verdict = Admitted | Declined
+
+/** The request may go on. */
+export interface Admitted {
+  readonly admitted: true
+  readonly token: AccessToken
+  /** The key that the request has shown; none where the policy takes unbound tokens. */
+  readonly possession?: Possession
+  /** What would have refused if the guard did not only report. */
+  readonly reported?: Reason
+  readonly checks: readonly Check[]
+}
+
+/** The request is refused: {@link renderVerdict} says how it is answered. */
+export interface Declined {
+  readonly admitted: false
+  readonly reason: Reason
+  /** The requirement that asks for the refusal. */
+  readonly rule: string
+  readonly status: number
+  /** The OAuth error code, and a sentence for the outside. */
+  readonly error: string
+  readonly says: string
+  /** The values of `WWW-Authenticate`. */
+  readonly challenges: readonly string[]
+  readonly retryAfter?: Seconds
+  readonly checks: readonly Check[]
+  /** Where whoever runs the API or the client should look. Not for the outside. */
+  readonly hint?: string
+}
+
+/** One thing that was looked at. The last one is the one that failed. */
+export interface Check {
+  readonly name: CheckName
+  readonly passed: boolean
+  readonly expected?: string
+  readonly seen?: string
+}
+
+/** What a guard looks at, in this order. */
+export type CheckName = keyof typeof reasonsOf
+
+/** What a challenge names beside the error. */
+export interface ChallengeContext {
+  readonly identifier: string
+  readonly metadataUrl?: string
+  readonly scope?: readonly string[]
+}
+
+/** The reasons with which each check refuses, in the order in which the checks are made. */
+const reasonsOf = {
+  presented: [
+    'request_target_malformed',
+    'token_in_query',
+    'token_repeated',
+    'token_missing',
+    'token_scheme_unknown',
+    'token_malformed',
+  ],
+  active: ['introspection_unavailable', 'token_inactive'],
+  type: ['token_type_wrong'],
+  algorithm: ['token_algorithm'],
+  key: ['token_key_unknown', 'keys_unavailable'],
+  signature: ['token_signature'],
+  claims: ['token_claims_malformed', 'confirmation_malformed', 'confirmation_unknown'],
+  issuer: ['token_issuer'],
+  audience: ['token_audience'],
+  time: ['token_expired', 'token_not_yet_valid'],
+  certificate: ['session_resumed', 'confirmation_certificate_unacceptable'],
+  binding: [
+    'binding_missing',
+    'confirmation_proof_missing',
+    'confirmation_certificate_missing',
+    'confirmation_certificate_differs',
+  ],
+  scope: ['scope_insufficient'],
+} as const satisfies Record<string, readonly Reason[]>
+
+const namesOf: Readonly<Record<TokenForm, readonly CheckName[]>> = {
+  jwt: names().filter((name) => name !== 'active'),
+  reference: names().filter((name) => name !== 'algorithm' && name !== 'key' && name !== 'signature'),
+}
+
+const allPassed: Readonly<Record<TokenForm, readonly Check[]>> = {
+  jwt: Object.freeze(namesOf.jwt.map(passed)),
+  reference: Object.freeze(namesOf.reference.map(passed)),
+}
+
+const reportedUnbound: Readonly<Record<TokenForm, readonly Check[]>> = {
+  jwt: Object.freeze(allPassed.jwt.map((check) => (check.name === 'binding' ? { ...check, passed: false } : check))),
+  reference: Object.freeze(
+    allPassed.reference.map((check) => (check.name === 'binding' ? { ...check, passed: false } : check)),
+  ),
+}
+
+/** Creates the verdict of a request that may go on. */
+export function createAdmitted(token: AccessToken, possession: Possession | undefined, reported?: Reason): Admitted {
+  if (reported) return { admitted: true, token, reported, checks: reportedUnbound[token.form] }
+  const checks = allPassed[token.form]
+  return possession ? { admitted: true, token, possession, checks } : { admitted: true, token, checks }
+}
+
+/** Creates the verdict of a refused request. */
+export function createDeclined(refused: Refused, form: TokenForm, context: ChallengeContext): Declined {
+  const { reason, retryAfter } = refused
+  const { error, rule, says } = refusals[reason]
+  const status = statuses[error] ?? 400
+  const hint = hints[reason]
+  return {
+    admitted: false,
+    reason,
+    rule,
+    status,
+    error,
+    says,
+    challenges: status === 401 || status === 403 ? [challenge(error, says, context)] : [],
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    checks: checksUntil(refused, form),
+    ...(hint === undefined ? {} : { hint }),
+  }
+}
+
+/** Renders the answer to a refused request. RFC 6750 §3. */
+export function renderVerdict({ status, error, says, challenges, retryAfter }: Declined): {
+  readonly status: number
+  readonly headers: Record<string, string | string[]>
+  readonly body: string
+} {
+  return {
+    status,
+    headers: {
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      ...(challenges.length > 0 ? { 'www-authenticate': [...challenges] } : {}),
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+    },
+    body: JSON.stringify({ error, error_description: says }),
+  }
+}
+
+const statuses: Readonly<Record<string, number>> = {
+  invalid_request: 400,
+  token_missing: 401,
+  invalid_token: 401,
+  insufficient_scope: 403,
+  server_error: 500,
+  temporarily_unavailable: 503,
+}
+
+const hints: Readonly<Partial<Record<Reason, string>>> = {
+  token_audience: 'The client asked for another API: it must send resource with this identifier at the token endpoint.',
+  token_type_wrong: 'Probably an ID token, or a JWT access token that does not follow RFC 9068.',
+  keys_unavailable:
+    'Can this process reach the issuer, and does it trust the CA of its certificate (NODE_EXTRA_CA_CERTS)?',
+  introspection_unavailable: 'Can this process reach the issuer, and are client_id and client_secret right?',
+  binding_missing:
+    'The client got its token without a certificate: it must ask at the mTLS alias of the token endpoint.',
+  confirmation_certificate_missing:
+    'Does this listener ask for client certificates (clientCertificateTlsOptions), and does TLS end here and not at a proxy?',
+  confirmation_certificate_differs:
+    'The token was issued for another certificate. A renewed certificate needs a new token, even with the same key.',
+  confirmation_proof_missing: 'The token is bound to a DPoP key, which this API does not check.',
+  session_resumed: 'Switch session resumption off on this listener (clientCertificateTlsOptions does).',
+}
+
+function challenge(error: string, says: string, { identifier, metadataUrl, scope }: ChallengeContext): string {
+  const place = metadataUrl === undefined ? { realm: identifier } : { resource_metadata: metadataUrl }
+  if (error === 'token_missing') return renderChallenge('Bearer', place)
+  return renderChallenge('Bearer', { error, error_description: says, scope: scope?.join(' '), ...place })
+}
+
+function checksUntil({ reason, expected, seen }: Refused, form: TokenForm): readonly Check[] {
+  const failing = names().find((name) => (reasonsOf[name] as readonly Reason[]).includes(reason))
+  if (!failing) return []
+  const before = namesOf[form].slice(0, Math.max(namesOf[form].indexOf(failing), 0)).map(passed)
+  return [
+    ...before,
+    {
+      name: failing,
+      passed: false,
+      ...(expected === undefined ? {} : { expected: shorten(expected) }),
+      ...(seen === undefined ? {} : { seen: shorten(seen) }),
+    },
+  ]
+}
+
+function names(): CheckName[] {
+  return Object.keys(reasonsOf) as CheckName[]
+}
+
+function passed(name: CheckName): Check {
+  return Object.freeze({ name, passed: true })
+}
+
+function shorten(text: string): string {
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text
+}
