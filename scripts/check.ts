@@ -11,11 +11,14 @@ interface Step {
 }
 
 const node = process.execPath
+/** Output is kept, not shown live: no colours in it, and nothing of what npm sets for scripts about colours. */
+const { FORCE_COLOR: _, ...environment } = process.env
+const plain = { ...environment, NO_COLOR: '1' }
 const modules = `${root}/node_modules`
 
 const steps: readonly Step[] = [
   { name: 'types', command: [`${modules}/.bin/tsc`, '-b', '--force'] },
-  { name: 'lint', command: [`${modules}/.bin/biome`, 'ci', '.'] },
+  { name: 'lint', command: [`${modules}/.bin/biome`, 'ci', '--colors=off', '--max-diagnostics=100', '.'] },
   { name: 'floors', command: [node, 'scripts/floors.ts'] },
   { name: 'rules', command: [node, 'scripts/rules.ts'] },
   { name: 'pages', command: [node, 'scripts/pages.ts'] },
@@ -83,7 +86,7 @@ function run(step: Step): Promise<Outcome> {
   const since = performance.now()
   const chunks: Buffer[] = []
   return new Promise((resolve) => {
-    const child = spawn(program, rest, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, rest, { cwd: root, env: plain, stdio: ['ignore', 'pipe', 'pipe'] })
     const end = (code: number) => {
       resolve({ step, code, output: Buffer.concat(chunks).toString(), seconds: (performance.now() - since) / 1000 })
     }

@@ -62,6 +62,7 @@ export const law: Readonly<Record<string, Floors>> = {
       store: { floor: 8, knows: ['model', 'ports', 'settings.ts', 'context.ts'] },
       http: { floor: 8 },
       events: { floor: 8 },
+      outbound: { floor: 8 },
       'main.ts': { floor: 9 },
       '': { floor: 10 },
       theft: { floor: 10 },

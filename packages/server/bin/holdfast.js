@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// Plain JavaScript that old versions of Node can read: it says which one is needed before anything else is loaded.
+const [major, minor] = process.versions.node.split('.').map(Number)
+
+if (major < 24 || (major === 24 && minor < 16)) {
+  process.stderr.write(`holdfast needs Node 24.16 or later, and this is ${process.versions.node}.\n`)
+  process.exitCode = 1
+} else {
+  const { main } = await import('../src/cli/main.ts')
+  process.exitCode = await main(process.argv.slice(2))
+}
