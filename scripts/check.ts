@@ -18,7 +18,10 @@ const modules = `${root}/node_modules`
 
 const steps: readonly Step[] = [
   { name: 'types', command: [`${modules}/.bin/tsc`, '-b', '--force'] },
-  { name: 'lint', command: [`${modules}/.bin/biome`, 'ci', '--colors=off', '--max-diagnostics=100', '.'] },
+  {
+    name: 'lint',
+    command: [`${modules}/.bin/biome`, 'ci', '--colors=off', '--error-on-warnings', '--max-diagnostics=100', '.'],
+  },
   { name: 'floors', command: [node, 'scripts/floors.ts'] },
   { name: 'rules', command: [node, 'scripts/rules.ts'] },
   { name: 'pages', command: [node, 'scripts/pages.ts'] },
