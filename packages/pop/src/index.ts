@@ -10,12 +10,14 @@ export {
   type PublicJwk,
   parsePublicJwk,
   type SignatureAlgorithm,
+  signatureAlgorithms,
   thumbprintInput,
 } from './foundation/jwk.ts'
 export { algorithmOf, isSignedBy, parseJwt, type UnverifiedJwt } from './foundation/jws.ts'
 export type { Awaitable, Primitives } from './foundation/primitives.ts'
 export { renderChallenge } from './oauth/challenge.ts'
 export type { ServerMetadata } from './oauth/metadata.ts'
+export { type Parameters, parseParameters } from './oauth/parameters.ts'
 export { type Reason, type Refusal, Refused, refusals } from './oauth/refusal.ts'
 export { parseScope } from './oauth/scope.ts'
 export {

@@ -27,7 +27,7 @@ const listener = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('The address to listen on. All loopback addresses of localhost when left out.'),
+    .describe('The address to listen on: every one when left out, both loopback addresses for localhost.'),
   origin: httpsUrl.optional().describe('How clients write this listener: https://host or https://host:port.'),
   certificate: pem.optional().describe('The server certificate and its chain.'),
   key: pem.optional().describe('The key of the server certificate.'),
@@ -116,6 +116,7 @@ const settingsSchema = z.strictObject({
   outbound: z
     .strictObject({
       allow: z.array(z.string().min(1)).default([]).describe('The hosts whose jwks_uri may be fetched.'),
+      ca: pem.optional().describe('CA certificates to trust there beside the public ones.'),
       allowPrivateAddresses: z.boolean().default(false).describe('Allow them to be loopback or private addresses.'),
     })
     .prefault({}),

@@ -34,6 +34,9 @@ const keyOf: Readonly<Record<SignatureAlgorithm, string>> = {
   'ML-DSA-87': 'ML-DSA-87',
 }
 
+/** All of them. */
+export const signatureAlgorithms = Object.keys(keyOf) as readonly SignatureAlgorithm[]
+
 /** Says whether a value names an algorithm that this product knows. */
 export function isSignatureAlgorithm(value: unknown): value is SignatureAlgorithm {
   return typeof value === 'string' && Object.hasOwn(keyOf, value)
@@ -54,7 +57,7 @@ const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
  */
 export function parsePublicJwk(value: unknown): PublicJwk | undefined {
   if (!isJsonObject(value) || privateMembers.some((member) => Object.hasOwn(value, member))) return undefined
-  if (Object.hasOwn(value, 'use') && value['use'] !== 'sig') return undefined
+  if (Object.hasOwn(value, 'use') && value.use !== 'sig') return undefined
   const { kty, crv, x, y, n, e, pub, alg } = value
   switch (kty) {
     case 'EC': {

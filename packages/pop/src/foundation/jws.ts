@@ -35,7 +35,7 @@ export function parseJwt(text: string, limit = 16_384): UnverifiedJwt | undefine
 /** The algorithm that a header names, when it is one that this product knows and nothing in the header is critical. */
 export function algorithmOf({ header }: UnverifiedJwt): SignatureAlgorithm | undefined {
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64') || Object.hasOwn(header, 'zip')) return undefined
-  return isSignatureAlgorithm(header['alg']) ? header['alg'] : undefined
+  return isSignatureAlgorithm(header.alg) ? header.alg : undefined
 }
 
 /** Says whether a key of the right kind made the signature. RFC 7515 §5.2, RFC 8725 §3.1. */

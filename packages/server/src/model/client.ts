@@ -154,7 +154,7 @@ function contradictions(client: Unchecked): [path: string, message: string][] {
   if (method === 'self_signed_tls_client_auth') {
     if (!client.jwks && !client.jwks_uri)
       found.push(['jwks', 'is needed for self_signed_tls_client_auth, with the certificate in x5c'])
-    if (client.jwks?.keys.some((key) => !Array.isArray(key['x5c'])))
+    if (client.jwks?.keys.some((key) => !Array.isArray(key.x5c)))
       found.push(['jwks', 'needs x5c in every key for self_signed_tls_client_auth'])
   } else if (method === 'private_key_jwt') {
     if (!client.jwks && !client.jwks_uri) found.push(['jwks', 'is needed for private_key_jwt'])

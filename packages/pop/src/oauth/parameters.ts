@@ -1,0 +1,32 @@
+import { Refused } from './refusal.ts'
+
+/** The parameters of a request: each at most once, but for those that may be repeated. RFC 6749 §3.2. */
+export interface Parameters {
+  /** @returns undefined when absent or empty */
+  one(name: string): string | undefined
+  /** Every value of a repeatable parameter. */
+  many(name: 'resource' | 'audience'): readonly string[]
+}
+
+const mostParameters = 100
+
+/**
+ * Parses the form of a request. An empty parameter is absent, a repeated one refuses. RFC 6749 §3.2, RFC 8707 §2.
+ * @param repeatable names that may stand more than once
+ * @throws {@link Refused} `parameters_too_many`, `parameter_repeated`
+ */
+export function parseParameters(
+  form: readonly (readonly [name: string, value: string])[],
+  repeatable: readonly string[] = ['resource'],
+): Parameters {
+  if (form.length > mostParameters) throw new Refused('parameters_too_many')
+  const found = new Map<string, string[]>()
+  for (const [name, value] of form) {
+    const values = found.get(name)
+    if (!values) found.set(name, [value])
+    else if (repeatable.includes(name)) values.push(value)
+    else throw new Refused('parameter_repeated')
+  }
+  const many = (name: string) => (found.get(name) ?? []).filter((value) => value !== '')
+  return { one: (name) => found.get(name)?.[0] || undefined, many }
+}

@@ -1,0 +1,38 @@
+import { type Clock, Refused, type Seconds } from '@holdfast/pop'
+import type { Attempts } from '../context.ts'
+
+/** So many failures of one client from one address are answered within a window; then it waits for the window's end. */
+const mostFailures = 20
+const window: Seconds = 60
+/** So many pairs of client and address are remembered; the oldest are forgotten. */
+const mostPairs = 10_000
+
+/** Counts failed authentications by client and address, so that nobody locks a client out from elsewhere. */
+export function createAttempts(now: Clock): Attempts {
+  const failures = new Map<string, { count: number; readonly until: Seconds }>()
+  return {
+    requireLeft(client, address) {
+      if (failures.size === 0) return
+      const seen = failures.get(pair(client, address))
+      const left = seen ? seen.until - now() : 0
+      if (seen && left > 0 && seen.count >= mostFailures)
+        throw new Refused('client_attempts_exhausted', { retryAfter: Math.ceil(left) })
+    },
+    failed(client, address) {
+      const key = pair(client, address)
+      const seen = failures.get(key)
+      if (seen && seen.until > now()) {
+        seen.count++
+        return
+      }
+      failures.delete(key)
+      failures.set(key, { count: 1, until: now() + window })
+      const [oldest] = failures.keys()
+      if (failures.size > mostPairs && oldest !== undefined) failures.delete(oldest)
+    },
+  }
+}
+
+function pair(client: string, address = ''): string {
+  return `${address} ${client.slice(0, 256)}`
+}

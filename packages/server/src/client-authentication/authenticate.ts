@@ -1,0 +1,65 @@
+import { type Inbound, type Parameters, parseJwt, Refused } from '@holdfast/pop'
+import type { Context } from '../context.ts'
+import { methodsOf } from '../model/client.ts'
+import { byAssertion } from './assertion.ts'
+import { byCertificate } from './certificate.ts'
+import type { Authenticated, ClientAuthentication } from './client-authentication.ts'
+import { type Credentials, parseCredentials } from './credentials.ts'
+import { byIdentifier } from './public.ts'
+import { bySecret } from './secret.ts'
+
+/** The list. */
+export const clientAuthentications: readonly ClientAuthentication[] = [
+  bySecret,
+  byAssertion,
+  byCertificate,
+  byIdentifier,
+]
+
+/**
+ * Finds the client that a request names and verifies that it is the one. RFC 6749 §2.3.1, RFC 7523 §3, RFC 8705 §2.
+ *
+ * Uses nothing up: an assertion's `jti` is named in `uses`, and `issue` marks it.
+ *
+ * @throws {@link Refused} the `client_` and `assertion_` reasons
+ */
+export async function authenticate(inbound: Inbound, parameters: Parameters, context: Context): Promise<Authenticated> {
+  const credentials = parseCredentials(inbound, parameters)
+  const id = credentials.clientId ?? claimedBy(credentials)
+  context.attempts.requireLeft(id, inbound.address)
+  try {
+    const client = await context.clients.find(id)
+    if (!client) return await refuseUnknown(credentials, context)
+    const method = clientAuthentications.find(
+      ({ takes, methods }) => takes === credentials.kind && methodsOf(client).some((each) => methods.includes(each)),
+    )
+    if (!method)
+      throw new Refused(
+        credentials.kind === 'identifier' ? 'client_credentials_missing' : 'client_method_not_registered',
+      )
+    const uses = await method.verify({ client, credentials, inbound }, context)
+    if (client.disabled) throw new Refused('client_disabled')
+    return { client, authentication: authenticationOf(method), uses }
+  } catch (error) {
+    if (error instanceof Refused && credentials.kind !== 'identifier') context.attempts.failed(id, inbound.address)
+    throw error
+  }
+}
+
+function authenticationOf({ takes, methods }: ClientAuthentication): Authenticated['authentication'] {
+  if (takes !== 'identifier') return takes
+  return methods.includes('none') ? 'none' : 'certificate'
+}
+
+/** An assertion names its client itself. Believed only as far as which client's keys are tried. */
+function claimedBy(credentials: Credentials): string {
+  const subject = credentials.kind === 'assertion' ? parseJwt(credentials.assertion)?.claims.sub : undefined
+  if (typeof subject !== 'string') throw new Refused('assertion_malformed')
+  return subject
+}
+
+/** Costs as much as a wrong secret does. */
+async function refuseUnknown(credentials: Credentials, { secrets }: Context): Promise<never> {
+  if (credentials.kind === 'secret') await secrets.matches(undefined, credentials.secret)
+  throw new Refused('client_unknown')
+}

@@ -1,0 +1,47 @@
+import { type Inbound, type Parameters, parseParameters, Refused } from '@holdfast/pop'
+import type { Context } from '../context.ts'
+import type { Settings } from '../settings.ts'
+
+/** An answer as data. */
+export interface Outbound {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** An address of the server. */
+export interface Endpoint {
+  /** The paths, written exactly so. */
+  paths(settings: Settings): readonly string[]
+  readonly methods: readonly ('GET' | 'POST')[]
+  /** The member of the metadata that holds its address. */
+  readonly address?: string
+  /** Called by clients directly: served on the mTLS listener too, and listed as an alias. RFC 8705 §5. */
+  readonly aliased?: boolean
+  /** What the server's metadata says of it. */
+  metadata?(settings: Settings): Readonly<Record<string, unknown>>
+  handle(inbound: Inbound, context: Context): Promise<Outbound>
+}
+
+/** What every answer with a token or about one carries. RFC 6749 §5.1. */
+export const uncacheable = {
+  'content-type': 'application/json',
+  'cache-control': 'no-store',
+  pragma: 'no-cache',
+} as const
+
+/** Where an endpoint lies that has one address behind the issuer. */
+export function behindIssuer(path: string): Endpoint['paths'] {
+  return (settings) => [`${pathOf(settings)}${path}`]
+}
+
+/** The path of the issuer, without a trailing slash. */
+export function pathOf({ issuer }: Settings): string {
+  return new URL(issuer).pathname.replace(/\/$/, '')
+}
+
+/** The form of a request that carries its parameters there and nowhere else. RFC 6749 §2.3.1, §3.2. */
+export function formOf({ url, form }: Inbound): Parameters {
+  if (url.includes('?')) throw new Refused('parameter_in_query')
+  return parseParameters(form ?? [])
+}

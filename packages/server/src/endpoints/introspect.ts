@@ -1,0 +1,91 @@
+import { type Inbound, Refused } from '@holdfast/pop'
+import { authenticate, clientAuthentications } from '../client-authentication/authenticate.ts'
+import type { Context } from '../context.ts'
+import type { Client } from '../model/client.ts'
+import { useUp } from '../tokens/access-token.ts'
+import { signResponse } from '../tokens/introspection-response.ts'
+import { authenticationMetadata } from './authentication-metadata.ts'
+import { behindIssuer, type Endpoint, formOf, type Outbound, uncacheable } from './endpoint.ts'
+import { findPresentedToken, type PresentedToken } from './presented-token.ts'
+
+/** Longer texts are no token of ours. */
+const longestToken = 16_384
+
+/** The introspection endpoint. RFC 7662, RFC 8705 §3.2, RFC 9701. */
+export const introspect: Endpoint = {
+  paths: behindIssuer('/introspect'),
+  methods: ['POST'],
+  address: 'introspection_endpoint',
+  aliased: true,
+  metadata: ({ accessTokens }) => ({
+    ...authenticationMetadata(
+      'introspection',
+      clientAuthentications.flatMap(({ methods }) => methods).filter((method) => method !== 'none'),
+    ),
+    introspection_signing_alg_values_supported: [accessTokens.algorithm],
+  }),
+  handle,
+}
+
+async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
+  const parameters = formOf(inbound)
+  const { client, authentication, uses } = await authenticate(inbound, parameters, context)
+  if (authentication === 'none') throw new Refused('introspection_not_allowed')
+  const text = parameters.one('token')
+  if (text === undefined) throw new Refused('token_parameter_missing')
+  await useUp(uses, context)
+  const found = text.length <= longestToken ? await findPresentedToken(text, context) : undefined
+  const active = found && isFor(client, found) && (await isActive(found, context))
+  return await respond(active ? describe(found, context) : { active: false }, client, inbound, context)
+}
+
+/** An API asks about tokens for itself, a client about its own; nobody else learns anything. RFC 7662 §4. */
+function isFor({ client_id, introspects }: Client, { clientId, audience }: PresentedToken): boolean {
+  return clientId === client_id || audience.some((identifier) => introspects.includes(identifier))
+}
+
+async function isActive({ form, jti, clientId }: PresentedToken, { store, clients }: Context): Promise<boolean> {
+  const owner = await clients.find(clientId)
+  if (!owner || owner.disabled) return false
+  return form === 'reference' || !(await store.isJwtRevoked(jti))
+}
+
+/** RFC 7662 §2.2; `cnf` stands at top level. RFC 8705 §3.2. */
+function describe(token: PresentedToken, { settings: { issuer } }: Context): object {
+  const { scope, clientId, subject, audience, issued, expires, jti, confirmation } = token
+  return {
+    active: true,
+    iss: issuer,
+    sub: subject,
+    aud: audience.length === 1 ? audience[0] : audience,
+    client_id: clientId,
+    scope,
+    token_type: 'Bearer',
+    iat: issued,
+    exp: expires,
+    jti,
+    cnf: confirmation,
+  }
+}
+
+async function respond(
+  introspection: object,
+  client: Client,
+  { headers }: Inbound,
+  context: Context,
+): Promise<Outbound> {
+  const wanted = 'application/token-introspection+jwt'
+  if (
+    headers.accept
+      ?.join()
+      .split(',')
+      .some((type) => type.split(';')[0]?.trim().toLowerCase() === wanted)
+  ) {
+    return {
+      status: 200,
+      headers: { ...uncacheable, 'content-type': wanted },
+      body: await signResponse(introspection, client.client_id, context),
+    }
+  }
+  return { status: 200, headers: uncacheable, body: JSON.stringify(introspection) }
+}

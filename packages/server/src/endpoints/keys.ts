@@ -1,0 +1,15 @@
+import { behindIssuer, type Endpoint } from './endpoint.ts'
+import { publish } from './publish.ts'
+
+/** The JWK set: public keys with `kid`, `alg` and `use`. RFC 7517 §5. */
+export const keys: Endpoint = {
+  paths: behindIssuer('/jwks'),
+  methods: ['GET'],
+  address: 'jwks_uri',
+  async handle(inbound, { signer, now }) {
+    const published = signer
+      .published(now())
+      .map(({ kid, algorithm, key }) => ({ ...key, use: 'sig', alg: algorithm, kid }))
+    return publish(JSON.stringify({ keys: published }), inbound, 'application/jwk-set+json')
+  },
+}

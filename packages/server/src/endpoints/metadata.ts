@@ -1,0 +1,56 @@
+import { possessionMethods } from '../possession/prove.ts'
+import type { Settings } from '../settings.ts'
+import { type Endpoint, pathOf } from './endpoint.ts'
+import { introspect } from './introspect.ts'
+import { keys } from './keys.ts'
+import { publish } from './publish.ts'
+import { revoke } from './revoke.ts'
+import { token } from './token.ts'
+
+/** The server's metadata, at both well-known addresses: folded from the lists, so that it says what exists. RFC 8414, RFC 8705 §3.3, §5. */
+export const metadata: Endpoint = {
+  paths: (settings) => [
+    `/.well-known/oauth-authorization-server${pathOf(settings)}`,
+    `${pathOf(settings)}/.well-known/openid-configuration`,
+  ],
+  methods: ['GET'],
+  async handle(inbound, { settings }) {
+    return publish(documentOf(settings), inbound)
+  },
+}
+
+/** The list. */
+export const endpoints: readonly Endpoint[] = [token, introspect, revoke, keys, metadata]
+
+const documents = new WeakMap<Settings, string>()
+
+function documentOf(settings: Settings): string {
+  const known = documents.get(settings)
+  if (known) return known
+  const document = JSON.stringify(describe(settings))
+  documents.set(settings, document)
+  return document
+}
+
+function describe(settings: Settings): object {
+  const { mutualTls, public: open } = settings.listen
+  return {
+    issuer: settings.issuer,
+    ...addresses(endpoints, new URL(settings.issuer).origin, settings),
+    ...Object.assign({}, ...endpoints.map((endpoint) => endpoint.metadata?.(settings))),
+    scopes_supported: [...new Set(settings.apis.flatMap(({ scopes }) => scopes))],
+    response_types_supported: [],
+    ...Object.assign({}, ...possessionMethods.map((method) => method.metadata(settings))),
+    mtls_endpoint_aliases: addresses(
+      endpoints.filter(({ aliased }) => aliased),
+      (mutualTls ?? open).origin,
+      settings,
+    ),
+  }
+}
+
+function addresses(list: readonly Endpoint[], origin: string, settings: Settings): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    list.flatMap(({ address, paths }) => (address ? [[address, `${origin}${paths(settings)[0]}`]] : [])),
+  )
+}

@@ -1,0 +1,58 @@
+import { type Reason, Refused, refusals, renderChallenge } from '@holdfast/pop'
+import type { Report } from '../ports/report.ts'
+import { StoreUnavailable } from '../ports/store.ts'
+import { type Outbound, uncacheable } from './endpoint.ts'
+
+const statuses: Readonly<Record<string, number>> = {
+  invalid_client: 401,
+  not_found: 404,
+  method_not_allowed: 405,
+  request_timeout: 408,
+  content_too_large: 413,
+  too_many_requests: 429,
+  headers_too_large: 431,
+  server_error: 500,
+  temporarily_unavailable: 503,
+}
+
+/**
+ * The one door for refusals: OAuth code and sentence outside, status by the code. RFC 6749 §5.2.
+ * @param usedBasic the request authenticated by Basic: then `invalid_client` challenges
+ */
+export function renderRefusal({ reason, retryAfter }: Refused, usedBasic = false): Outbound {
+  const { error, says } = refusals[reason]
+  const status = statuses[error] ?? 400
+  const wait = retryAfter ?? (status === 503 ? 1 : undefined)
+  return {
+    status,
+    headers: {
+      ...uncacheable,
+      ...(wait === undefined ? {} : { 'retry-after': String(wait) }),
+      ...(status === 401 && usedBasic
+        ? { 'www-authenticate': renderChallenge('Basic', { realm: 'holdfast', charset: 'UTF-8' }) }
+        : {}),
+    },
+    body: JSON.stringify({ error, error_description: says }),
+  }
+}
+
+/** Whatever was thrown, as a refusal: outages keep their own code, bugs become `server_error`. */
+export function refusalOf(thrown: unknown): Refused {
+  if (thrown instanceof Refused) return thrown
+  const reason: Reason = thrown instanceof StoreUnavailable ? 'store_unavailable' : 'server_error'
+  return new Refused(reason, { cause: thrown })
+}
+
+/** One line of the log for a refusal. */
+export function reportOf({ reason, seen, cause }: Refused): Report {
+  const { rule, error } = refusals[reason]
+  const level = error === 'server_error' ? 'error' : error === 'temporarily_unavailable' ? 'warn' : 'info'
+  return {
+    level,
+    event: 'refused',
+    reason,
+    rule,
+    ...(seen === undefined ? {} : { seen }),
+    ...(cause === undefined ? {} : { cause }),
+  }
+}

@@ -1,0 +1,42 @@
+import type { Inbound } from '@holdfast/pop'
+import { authenticate, clientAuthentications } from '../client-authentication/authenticate.ts'
+import type { Context } from '../context.ts'
+import { grants, redeem } from '../grants/redeem.ts'
+import { prove } from '../possession/prove.ts'
+import { type AccessToken, issue } from '../tokens/access-token.ts'
+import { authenticationMetadata } from './authentication-metadata.ts'
+import { behindIssuer, type Endpoint, formOf, type Outbound, uncacheable } from './endpoint.ts'
+
+/** The token endpoint. RFC 6749 §3.2. */
+export const token: Endpoint = {
+  paths: behindIssuer('/token'),
+  methods: ['POST'],
+  address: 'token_endpoint',
+  aliased: true,
+  metadata: () => ({
+    grant_types_supported: grants.map(({ grant_type }) => grant_type),
+    ...authenticationMetadata(
+      'token',
+      clientAuthentications.flatMap(({ methods }) => methods),
+    ),
+  }),
+  handle,
+}
+
+async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
+  const parameters = formOf(inbound)
+  const authenticated = await authenticate(inbound, parameters, context)
+  const possession = prove(inbound, authenticated, context)
+  const redeemed = await redeem({ authenticated, parameters, possession }, context)
+  const issued = await issue(redeemed, context)
+  return respond(issued)
+}
+
+/** A token bound to a certificate is a `Bearer` one on the wire. RFC 6749 §5.1, RFC 8705 §3. */
+function respond({ token: access_token, lifetime: expires_in, scope }: AccessToken): Outbound {
+  return {
+    status: 200,
+    headers: uncacheable,
+    body: JSON.stringify({ access_token, token_type: 'Bearer', expires_in, scope }),
+  }
+}

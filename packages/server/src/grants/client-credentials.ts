@@ -1,0 +1,21 @@
+import { confirmationOf, Refused } from '@holdfast/pop'
+import { chooseAudience } from './audience.ts'
+import type { Grant } from './grant.ts'
+
+/**
+ * The client acts for itself. RFC 6749 §4.4. Its subject is its `client_id`, which has no colon: subjects of people
+ * do, so that the two never meet (RFC 9068 §5).
+ */
+export const clientCredentials: Grant = {
+  grant_type: 'client_credentials',
+  redeem({ authenticated: { client, authentication, uses }, parameters, possession }, { settings }) {
+    if (authentication === 'none') throw new Refused('client_public')
+    const { scope, audience, accessToken } = chooseAudience(client, parameters, settings)
+    const confirmation = possession && { confirmation: confirmationOf(possession) }
+    return {
+      grant: { subject: client.client_id, clientId: client.client_id, scope, audience, ...confirmation },
+      accessToken,
+      uses,
+    }
+  },
+}

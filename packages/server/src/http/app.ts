@@ -1,0 +1,98 @@
+import type { IncomingMessage } from 'node:http'
+import { type Inbound, type Reason, Refused } from '@holdfast/pop'
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Context } from '../context.ts'
+import type { Endpoint, Outbound } from '../endpoints/endpoint.ts'
+import { refusalOf, renderRefusal, reportOf } from '../endpoints/refusal.ts'
+import { type Arrival, inboundOf, parseForm } from './exchange.ts'
+
+/** The largest body, in bytes. */
+export const mostBodyBytes = 65_536
+
+/** Our words for what Fastify declines. */
+const reasons: Readonly<Record<string, Reason>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'body_not_form',
+  FST_ERR_CTP_INVALID_TYPE: 'body_not_form',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'request_malformed',
+  FST_ERR_BAD_URL: 'endpoint_unknown',
+}
+
+/**
+ * Mounts the endpoints on Fastify. Every refusal leaves in our own words; paths match to the letter.
+ * @param arrivalOf what the listener knows of the request
+ */
+export function createApp(
+  endpoints: readonly Endpoint[],
+  context: Context,
+  arrivalOf: (request: IncomingMessage) => Arrival,
+): FastifyInstance {
+  const app = fastify({
+    bodyLimit: mostBodyBytes,
+    exposeHeadRoutes: true,
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => refuse(translate(error), request, reply),
+    routerOptions: { caseSensitive: true, ignoreTrailingSlash: false },
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'buffer' }, (_, body, done) => {
+    try {
+      done(null, parseForm(body as Buffer))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+
+  const refuse = (refused: Refused, request: FastifyRequest, reply: FastifyReply) => {
+    context.report(reportOf(refused))
+    return send(renderRefusal(refused, /^basic /i.test(request.headers.authorization ?? '')), reply)
+  }
+  app.setErrorHandler((error: FastifyError, request, reply) => refuse(translate(error), request, reply))
+
+  const paths = new Map<string, Endpoint>()
+  for (const endpoint of endpoints) {
+    for (const path of endpoint.paths(context.settings)) {
+      paths.set(path, endpoint)
+      app.route({
+        method: [...endpoint.methods],
+        url: path,
+        async handler(request, reply) {
+          const arrival = arrivalOf(request.raw)
+          requirePath(path, request.raw)
+          if (arrival.aliasesOnly && !endpoint.aliased) throw new Refused('endpoint_unknown')
+          const form = request.body as Inbound['form']
+          return send(await endpoint.handle(inboundOf(request.raw, arrival, form), context), reply)
+        },
+      })
+    }
+  }
+  app.setNotFoundHandler((request, reply) => {
+    const endpoint = paths.get(request.raw.url?.split('?')[0] ?? '')
+    const served = endpoint && (endpoint.aliased || !arrivalOf(request.raw).aliasesOnly)
+    if (served)
+      void reply.header(
+        'allow',
+        endpoint.methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)).join(', '),
+      )
+    return refuse(new Refused(served ? 'method_not_allowed' : 'endpoint_unknown'), request, reply)
+  })
+  return app
+}
+
+/** The router decodes and forgives; a protocol's address is written in one way. RFC 3986 §6.2. */
+function requirePath(path: string, { url = '' }: IncomingMessage): void {
+  const query = url.indexOf('?')
+  if ((query < 0 ? url : url.slice(0, query)) !== path) throw new Refused('endpoint_unknown')
+}
+
+function send({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply {
+  return reply
+    .code(status)
+    .headers({ ...headers, 'x-content-type-options': 'nosniff' })
+    .send(body)
+}
+
+function translate(error: FastifyError | Error): Refused {
+  const reason = 'code' in error ? reasons[error.code] : undefined
+  return reason ? new Refused(reason, { cause: error }) : refusalOf(error)
+}

@@ -1,0 +1,58 @@
+import type { IncomingMessage } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import { type Inbound, type PresentedCertificate, Refused } from '@holdfast/pop'
+import { readPeerCertificate } from '@holdfast/pop/resource/node'
+
+/** What a listener knows of every request that it takes. */
+export interface Arrival {
+  /** The configured origin of the listener. */
+  readonly origin: string
+  /** It asks for client certificates. */
+  readonly asks: boolean
+  /** It serves the aliased endpoints and nothing else. */
+  readonly aliasesOnly: boolean
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** The request as data. @throws Refused `certificate_chain_too_long`, `host_malformed` */
+export function inboundOf(request: IncomingMessage, { origin, asks }: Arrival, form?: Inbound['form']): Inbound {
+  const { method = '', url = '', headersDistinct: headers, socket } = request
+  requireHost(headers.host)
+  const certificate: PresentedCertificate | undefined = asks ? readPeerCertificate(socket as TLSSocket) : undefined
+  return {
+    method,
+    url: `${origin}${url}`,
+    headers,
+    ...(form && { form }),
+    ...(certificate && { certificate }),
+    ...(socket.remoteAddress && { address: socket.remoteAddress }),
+  }
+}
+
+/**
+ * Parses a form strictly: UTF-8, whole percent sequences, no NUL. RFC 6749 appendix B.
+ * @throws {@link Refused} `form_malformed`
+ */
+export function parseForm(body: Buffer): NonNullable<Inbound['form']> {
+  try {
+    const text = strictUtf8.decode(body)
+    if (!text.includes('%')) return text.includes('\0') ? refuseForm() : [...new URLSearchParams(text)]
+    if (text.includes('\0') || /%00/.test(text)) return refuseForm()
+    decodeURIComponent(text)
+    return [...new URLSearchParams(text)]
+  } catch (cause) {
+    return refuseForm(cause)
+  }
+}
+
+function refuseForm(cause?: unknown): never {
+  throw new Refused('form_malformed', { cause })
+}
+
+/** Exactly one, a name or an address with a port or none. RFC 9112 §3.2. */
+function requireHost(values: readonly string[] | undefined): void {
+  const [host] = values ?? []
+  if (host === undefined || values?.length !== 1 || !/^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(host))
+    throw new Refused('host_malformed')
+}

@@ -1,0 +1,167 @@
+import type { IncomingMessage } from 'node:http'
+import type { Clock } from '@holdfast/pop'
+import { nodePrimitives } from '@holdfast/pop/certificates'
+import { type Administration, createAdministration } from './administration/administration.ts'
+import { ensureSigningKeys } from './administration/signing-keys.ts'
+import { createAttempts } from './client-authentication/attempts.ts'
+import { createClients } from './client-authentication/clients.ts'
+import { createSecrets } from './client-authentication/secrets.ts'
+import type { Context } from './context.ts'
+import { endpoints } from './endpoints/metadata.ts'
+import { createApp } from './http/app.ts'
+import type { Arrival } from './http/exchange.ts'
+import { createListener, type Listening } from './http/listeners.ts'
+import { createManagement } from './http/management.ts'
+import { createClientKeys } from './outbound/client-keys.ts'
+import { fetchJson } from './outbound/fetch-json.ts'
+import { readFiles } from './outbound/files.ts'
+import { createTrust } from './outbound/trust-groups.ts'
+import type { Report } from './ports/report.ts'
+import type { Store } from './ports/store.ts'
+import { parseSettings, type Settings, SettingsError, type SettingsInput } from './settings.ts'
+import { loadEncryptionKey } from './store/encryption-key.ts'
+import { createSigner } from './store/signer.ts'
+import { openSqliteStore } from './store/sqlite.ts'
+
+/** What the surroundings give to a server. */
+export interface ServerOptions {
+  /** What relative files in the settings are relative to. The working directory when left out. */
+  readonly directory?: string
+  readonly now?: Clock
+  /** Told what happens: refusals, outages. Never a token, secret, key or proof. */
+  readonly report?: (report: Report) => void
+}
+
+/** An authorization server on its own listeners. */
+export interface AuthorizationServer {
+  readonly issuer: string
+  /** Opens the listeners. */
+  listen(): Promise<void>
+  /** Lets requests in flight finish, then closes listeners and store. */
+  close(): Promise<void>
+  /** The operator's commands. */
+  readonly administration: Administration
+}
+
+/** How often expired rows are deleted, in milliseconds, and how many at once. */
+const purgeInterval = 60_000
+const purgeChunk = 1000
+
+/**
+ * Makes an authorization server from settings: opens its store, makes missing signing keys, opens no port yet.
+ *
+ * @example
+ * const server = await createAuthorizationServer(settings)
+ * await server.listen()
+ *
+ * @throws {@link SettingsError} when the settings cannot be used
+ */
+export async function createAuthorizationServer(
+  written: SettingsInput,
+  options: ServerOptions = {},
+): Promise<AuthorizationServer> {
+  const { directory = process.cwd(), now = () => Math.floor(Date.now() / 1000), report = () => {} } = options
+  const settings = readFiles(parseSettings(written), directory)
+  const store = await openSqliteStore({ file: settings.store.file, report })
+  try {
+    return await assemble(settings, store, now, report)
+  } catch (cause) {
+    await store.close()
+    throw cause
+  }
+}
+
+async function assemble(
+  settings: Settings,
+  store: Store,
+  now: Clock,
+  report: (report: Report) => void,
+): Promise<AuthorizationServer> {
+  await requireClientsApart(settings, store)
+  const encryptionKey = loadEncryptionKey(settings.keys.encryptionKey ?? '')
+  await ensureSigningKeys(
+    store,
+    [...new Set([settings, ...settings.apis].map((each) => each.accessTokens.algorithm))],
+    encryptionKey,
+    now(),
+  )
+  const signer = await createSigner({ store, encryptionKey })
+  const clients = createClients(settings.clients, store)
+  const random = nodePrimitives.random
+  const context: Context = {
+    settings,
+    now,
+    primitives: nodePrimitives,
+    store,
+    signer,
+    clients,
+    trust: createTrust(settings.mutualTls.trustGroups, now),
+    secrets: createSecrets(random),
+    fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
+    attempts: createAttempts(now),
+    report,
+  }
+  const administration = createAdministration({
+    settings,
+    store,
+    signer,
+    now,
+    random,
+    encryptionKey,
+    onClientsChanged: () => clients.forget(),
+  })
+  const listeners = createListeners(context)
+  const management = createManagement({ database: settings.store.file, administration, report })
+  const purge = setInterval(() => void purgeExpired(store, now()), purgeInterval).unref()
+
+  return {
+    issuer: settings.issuer,
+    administration,
+    async listen() {
+      await Promise.all([...listeners, management].map((each) => each.listen()))
+    },
+    async close() {
+      clearInterval(purge)
+      await Promise.all([...listeners, management].map((each) => each.close()))
+      await store.close()
+    },
+  }
+}
+
+/** The listeners of the layout: which asks for certificates, and which serves the aliases only. */
+function createListeners(context: Context): Listening[] {
+  const { listen, layout } = context.settings
+  const arrivals = new WeakMap<IncomingMessage, Arrival>()
+  const app = createApp(endpoints, context, (request) => arrivals.get(request) ?? open)
+  const open: Arrival = { origin: listen.public.origin, asks: layout === 'single', aliasesOnly: false }
+  const start = (listener: Settings['listen']['public'], arrival: Arrival) =>
+    createListener(listener, arrival, (request, response) => {
+      arrivals.set(request, arrival)
+      app.routing(request, response)
+    })
+  void app.ready()
+  const { mutualTls } = listen
+  return [
+    start(listen.public, open),
+    ...(mutualTls ? [start(mutualTls, { origin: mutualTls.origin, asks: true, aliasesOnly: true })] : []),
+  ]
+}
+
+/** A client is defined in one place. */
+async function requireClientsApart({ clients }: Settings, store: Store): Promise<void> {
+  for (const { client_id } of clients) {
+    if (await store.findClient(client_id)) {
+      throw new SettingsError(
+        `clients: "${client_id}" is in the store too. Remove it here, or with "holdfast client remove ${client_id}".`,
+      )
+    }
+  }
+}
+
+async function purgeExpired(store: Store, before: number): Promise<void> {
+  try {
+    while ((await store.purge({ before, limit: purgeChunk })) >= purgeChunk);
+  } catch {
+    // the store reports its own failures
+  }
+}

@@ -1,0 +1,41 @@
+import { type Clock, type JsonObject, Refused, type Seconds } from '@holdfast/pop'
+import type { Context } from '../context.ts'
+
+/** How long fetched keys serve, and how soon somebody may ask for them anew. */
+const lifetime: Seconds = 300
+const soonest: Seconds = 30
+
+interface Fetched {
+  readonly at: Seconds
+  readonly keys: Promise<JsonObject>
+}
+
+/**
+ * Fetches clients' `jwks_uri`, only from hosts that the operator allows, and keeps what came. While a host is away the
+ * last answer serves on. RFC 8705 §2.2.2.
+ * @param fetch one bounded GET
+ */
+export function createClientKeys(
+  hosts: readonly string[],
+  fetch: (url: URL) => Promise<JsonObject>,
+  now: Clock,
+): Context['fetchKeys'] {
+  const fetched = new Map<string, Fetched>()
+
+  const fetchAnew = (uri: string, last: Fetched | undefined): Promise<JsonObject> => {
+    const keys = fetch(new URL(uri)).catch((cause: unknown) => {
+      if (last) return last.keys
+      throw new Refused('client_keys_unavailable', { seen: uri, retryAfter: soonest, cause })
+    })
+    fetched.set(uri, { at: now(), keys })
+    return keys
+  }
+
+  return async (uri, { fresh = false } = {}) => {
+    if (!hosts.includes(new URL(uri).hostname))
+      throw new Refused('client_keys_unavailable', { seen: `${uri} is not in outbound.allow` })
+    const last = fetched.get(uri)
+    const age = last ? now() - last.at : Number.POSITIVE_INFINITY
+    return last && age < (fresh ? soonest : lifetime) ? await last.keys : await fetchAnew(uri, last)
+  }
+}

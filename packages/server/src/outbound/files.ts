@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
+import { parsePem } from '@holdfast/pop/certificates'
+import { type Listener, type Settings, SettingsError } from '../settings.ts'
+import type { TrustGroup } from './trust-groups.ts'
+
+/** The settings with the files read that they name: certificates and keys are PEM texts, other files absolute. */
+export function readFiles(settings: Settings, directory: string): Settings {
+  const { listen, mutualTls, store, keys, outbound } = settings
+  const file = resolve(directory, store.file)
+  return {
+    ...settings,
+    listen: {
+      public: readListener(listen.public, 'listen.public', directory),
+      ...(listen.mutualTls && { mutualTls: readListener(listen.mutualTls, 'listen.mutualTls', directory) }),
+    },
+    mutualTls: {
+      ...mutualTls,
+      trustGroups: Object.fromEntries(
+        Object.entries(mutualTls.trustGroups).map(([name, group]) => [
+          name,
+          readGroup(group, `mutualTls.trustGroups.${name}`, directory),
+        ]),
+      ),
+    },
+    store: { file },
+    keys: { encryptionKey: keys.encryptionKey === undefined ? `${file}.key` : resolve(directory, keys.encryptionKey) },
+    outbound: { ...outbound, ...(outbound.ca !== undefined && { ca: readPem(outbound.ca, 'outbound.ca', directory) }) },
+  }
+}
+
+function readListener(listener: Listener, where: string, directory: string): Listener {
+  const certificate = readPem(listener.certificate, `${where}.certificate`, directory)
+  const key = readPem(listener.key, `${where}.key`, directory)
+  try {
+    createSecureContext({ cert: certificate, key })
+  } catch (cause) {
+    throw new SettingsError(
+      `${where}: certificate and key cannot be used (${messageOf(cause)}). Write PEM files of a pair.`,
+    )
+  }
+  return { ...listener, certificate, key }
+}
+
+function readGroup({ ca, crl }: TrustGroup, where: string, directory: string): TrustGroup {
+  const text = readPem(ca, `${where}.ca`, directory)
+  try {
+    if (parsePem(text).length === 0) throw new Error('there is none')
+  } catch (cause) {
+    throw new SettingsError(
+      `${where}.ca: holds no CA certificates (${messageOf(cause)}). Write a PEM file of the CAs of this group.`,
+    )
+  }
+  if (crl === undefined) return { ca: text }
+  const path = resolve(directory, crl)
+  readText(path, `${where}.crl`)
+  return { ca: text, crl: path }
+}
+
+/** A value that is a PEM text, or names a file that holds one. */
+function readPem(value: string, where: string, directory: string): string {
+  return value.includes('-----BEGIN ') ? value : readText(resolve(directory, value), where)
+}
+
+function readText(path: string, where: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new SettingsError(
+      `${where}: ${path} cannot be read (${messageOf(cause)}). Write the path of a readable file.`,
+    )
+  }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,17 @@
+import { Refused, verifyCertificate } from '@holdfast/pop'
+import type { PossessionMethod } from './possession-method.ts'
+
+/**
+ * The certificate of the TLS connection. It counts when the client authenticated with it, is registered as bound, or
+ * the server binds whoever brings one. One that does not count is not looked at. RFC 8705 §3, §3.4.
+ */
+export const byMutualTls: PossessionMethod = {
+  prove({ certificate }, { client, authentication }, { settings, now, primitives }) {
+    const required = client.tls_client_certificate_bound_access_tokens
+    const counts = required || authentication === 'certificate' || settings.mutualTls.alwaysEmitConfirmationClaim
+    if (certificate && counts) return verifyCertificate(certificate, now(), primitives)
+    if (required) throw new Refused('certificate_required')
+    return undefined
+  },
+  metadata: () => ({ tls_client_certificate_bound_access_tokens: true }),
+}
