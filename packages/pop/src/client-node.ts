@@ -1,1 +1,22 @@
-export {}
+export type { AccessToken } from './client/access-token.ts'
+export {
+  type AssertionKey,
+  type AuthenticationTarget,
+  type ClientAuthentication,
+  type Credentials,
+  clientSecret,
+  clientSecretBasic,
+  clientSecretPost,
+  none,
+  privateKeyJwt,
+  selfSignedTlsClientAuth,
+  tlsClientAuth,
+} from './client/authentication.ts'
+export type { Introspection } from './client/client.ts'
+export { ClientError, type ClientErrorDetails, type ClientErrorReason } from './client/client-error.ts'
+export type { ClientContext, Fetch } from './client/context.ts'
+export type { ProtectedFetch } from './client/protected-fetch.ts'
+export type { TokenRequest } from './client/tokens.ts'
+export { createClientCertificate } from './node/certificates/make.ts'
+export { createClient, type NodeClient, type NodeClientOptions } from './node/client/client.ts'
+export { type KeyPair, MutualTls, type MutualTlsOptions } from './node/client/mutual-tls.ts'
