@@ -4,6 +4,8 @@ import { Refused } from '../../oauth/refusal.ts'
 
 /** What is asked of a TLS connection; a plain one has none of it. */
 export interface PeerSocket {
+  /** Every socket has it: without a member in common a plain one would not fit the type. */
+  readonly destroyed?: boolean
   getPeerX509Certificate?(): X509Certificate | undefined
   isSessionReused?(): boolean
 }
