@@ -22,6 +22,7 @@ export {
   issueCertificate,
   type MakingContext,
 } from './node/certificates/make.ts'
+export { type PathOptions, verifyPath } from './node/certificates/path.ts'
 export {
   certificateKeyOf,
   decodeBase64,
@@ -32,5 +33,14 @@ export {
   thumbprintOf,
   x509Of,
 } from './node/certificates/read.ts'
+export { registeredCertificate, sameCertificate } from './node/certificates/registered.ts'
+export { parseCrls } from './node/certificates/revocation.ts'
+export {
+  formatDistinguishedName,
+  isSubjectValue,
+  matchesSubject,
+  type RegisteredSubject,
+  type SubjectKind,
+} from './node/certificates/subject.ts'
 export { type ThumbprintSpelling, thumbprintSpellings } from './node/certificates/thumbprint-spellings.ts'
 export { nodePrimitives } from './node/primitives.ts'

@@ -5,7 +5,7 @@ import { Refused } from '../oauth/refusal.ts'
 import { type CertificatePossession, vouch } from './possession.ts'
 
 /** A client's clock may run this far ahead when it makes its certificate. */
-const toleratedAhead: Seconds = 300
+export const toleratedAhead: Seconds = 300
 
 /**
  * Turns the certificate of a connection into evidence: dates, kind and size of the key. RFC 8705 §3.
