@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -55,14 +55,23 @@ function tryOut(node: string, user: string): void {
   process.stdout.write(`${version}: holdfast ${said}, ${specifiers.length + workers.length} subpaths\n`)
 }
 
-/** The declarations hold without `@types/node` and without the sources. */
+/** The declarations of the library hold where there is no `@types/node`, no source and no `skipLibCheck`. */
 function compile(user: string): void {
-  const lines = subpaths()
-    .filter((specifier) => !isWorker(specifier))
-    .map((specifier, index) => `import * as m${index} from '${specifier}'; export const u${index}: object = m${index}`)
+  const [name] = published.map((home) => manifestOf(home).name)
+  const specifiers = subpaths().filter((specifier) => specifier.startsWith(`${name}`))
+  const lines = specifiers.map(
+    (each, index) => `import * as m${index} from '${each}'\nexport const u${index}: object = m${index}`,
+  )
   writeFileSync(join(user, 'user.ts'), lines.join('\n'))
-  const flags = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--target', 'es2024', '--types', '']
-  run(join(root, 'node_modules/.bin/tsc'), [...flags, 'user.ts'], user)
+  const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', '']
+  const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), [...flags, 'user.ts'], {
+    cwd: user,
+    encoding: 'utf8',
+  })
+  const ours = stdout
+    .split('\n')
+    .filter((line) => line.startsWith(`node_modules/${name}/`) || line.startsWith('user.ts'))
+  if (ours.length > 0) throw new Error(`the declarations do not stand alone:\n${ours.join('\n')}`)
   process.stdout.write('the declarations compile in an empty project\n')
 }
 
@@ -84,6 +93,7 @@ function resolving(specifiers: readonly string[]): string {
 }
 
 function run(program: string, args: readonly string[], cwd: string): string {
-  const { NODE_OPTIONS: _, ...env } = process.env
+  const own = Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS' && !name.startsWith('npm_'))
+  const env = Object.fromEntries(own)
   return execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 }
