@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { type Clock, Refused, type Seconds } from '@holdfast/pop'
-import { parsePem, verifyPath } from '@holdfast/pop/certificates'
+import { parseCrls, parsePem, verifyPath } from '@holdfast/pop/certificates'
 import type { Trust } from '../context.ts'
 
 /** How long the verdict on a connection's chain serves, and how often a revocation list is looked at. */
@@ -54,20 +54,11 @@ function crlFile(path: string, now: Clock): () => Promise<readonly Buffer[]> {
     if (read && now() - looked < 1) return read.lists
     try {
       const { mtimeMs } = await stat(path)
-      if (read?.changed !== mtimeMs)
-        read = { changed: mtimeMs, lists: parseRevocationLists(await readFile(path, 'utf8')) }
+      if (read?.changed !== mtimeMs) read = { changed: mtimeMs, lists: parseCrls(await readFile(path, 'utf8')) }
       looked = now()
       return read.lists
     } catch (cause) {
       throw new Refused('client_certificate_revoked', { seen: `${path} cannot be read`, cause })
     }
   }
-}
-
-/** Revocation lists in PEM. RFC 7468 §6. @throws Error when there is none */
-function parseRevocationLists(text: string): readonly Buffer[] {
-  const blocks = text.matchAll(/-----BEGIN X509 CRL-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END X509 CRL-----/g)
-  const lists = [...blocks].map(([, body = '']) => Buffer.from(body, 'base64'))
-  if (lists.length === 0) throw new Error('no revocation list in PEM')
-  return lists
 }

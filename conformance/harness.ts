@@ -1,0 +1,236 @@
+import { createPrivateKey, randomUUID, sign } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import type { IncomingHttpHeaders } from 'node:http'
+import { request } from 'node:https'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CertificatePair, createCertificateAuthority, issueCertificate } from '@holdfast/pop/certificates'
+import { type AuthorizationServer, createAuthorizationServer, type Report, type SettingsInput } from 'holdfast'
+
+/** An authorization server on real TLS sockets and free ports, with everything that it reported. */
+export interface Harness {
+  readonly server: AuthorizationServer
+  readonly settings: SettingsInput
+  readonly issuer: string
+  readonly publicPort: number
+  readonly mutualTlsPort: number
+  /** PEM of the CA of the server's certificate. */
+  readonly ca: string
+  /** Where settings and database lie. */
+  readonly directory: string
+  readonly reports: Report[]
+  /** Moves the server's clock, in seconds; the sum of all moves counts. */
+  advance(seconds: number): void
+  /** Closes the server and starts another on the same database, settings and ports. */
+  restart(changes?: Partial<SettingsInput>): Promise<void>
+  send(request: Sent): Promise<Answer>
+  /** Posts a form. */
+  post(path: string, form: Form, sent?: Partial<Sent>): Promise<Answer>
+  /** Asks for a token as client `client`, with what differs from the valid request. */
+  token(form?: Form, sent?: Partial<Sent>): Promise<Answer>
+  close(): Promise<void>
+}
+
+/** Parameters in order; a record where none is repeated, undefined values left out. */
+export type Form = Readonly<Record<string, string | undefined>> | readonly (readonly [string, string])[]
+
+/** A request over TLS. */
+export interface Sent {
+  readonly on: 'public' | 'mutualTls'
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+  readonly body?: string | Buffer
+  /** The client's certificate, for the mTLS listener. */
+  readonly certificate?: Pick<CertificatePair, 'certificate' | 'key'>
+}
+
+/** What came back. */
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+  /** The body as JSON, an empty object when it is none. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers
+  readonly json: any
+}
+
+/** The API that the harness's tokens are for. */
+export const api = 'https://api.test'
+
+/** The clients that each harness has, each with the least that it needs. */
+export const baseClients = [
+  { client_id: 'client', client_secret: 'secret', scope: 'api1' },
+  { client_id: 'reference', client_secret: 'secret', scope: 'api1', access_token_format: 'reference' },
+  { client_id: 'bound', client_secret: 'secret', scope: 'api1', tls_client_certificate_bound_access_tokens: true },
+  { client_id: 'public', token_endpoint_auth_method: 'none', scope: 'api1' },
+  { client_id: 'other', client_secret: 'other-secret', scope: 'api1' },
+  { client_id: 'disabled', client_secret: 'secret', scope: 'api1', disabled: true },
+  { client_id: 'api1', client_secret: 'api1-secret', grant_types: [], introspects: [api] },
+] as const satisfies SettingsInput['clients']
+
+/** Starts a server. `change` gets the settings of the harness and gives those to use. */
+export async function startServer(
+  change: (settings: SettingsInput) => SettingsInput = (settings) => settings,
+): Promise<Harness> {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-'))
+  const authority = await createCertificateAuthority({ name: 'Harness', keyType: 'P-256' })
+  const pair = await issueCertificate({
+    subject: 'localhost',
+    issuer: authority,
+    keyType: 'P-256',
+    dns: ['localhost'],
+    ips: ['127.0.0.1'],
+  })
+  const [publicPort, mutualTlsPort] = [await freePort(), await freePort()]
+  const issuer = `https://localhost:${publicPort}`
+  const settings = change({
+    issuer,
+    listen: {
+      public: { port: publicPort, host: '127.0.0.1', certificate: pair.certificate, key: pair.key },
+      mutualTls: { port: mutualTlsPort, host: '127.0.0.1' },
+    },
+    mutualTls: { alwaysEmitConfirmationClaim: true },
+    apis: [{ identifier: api, scopes: ['api1'] }],
+    clients: [...baseClients],
+  })
+  const reports: Report[] = []
+  let offset = 0
+  const start = async (used: SettingsInput) => {
+    const made = await createAuthorizationServer(used, {
+      directory,
+      report: (each) => reports.push(each),
+      now: () => Math.floor(Date.now() / 1000) + offset,
+    })
+    await made.listen()
+    return made
+  }
+  let server = await start(settings)
+
+  const send = ({ on, method, path, headers, body, certificate }: Sent): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const outgoing = request(
+        {
+          host: '127.0.0.1',
+          servername: 'localhost',
+          port: on === 'public' ? publicPort : mutualTlsPort,
+          method,
+          path,
+          ca: authority.certificate,
+          agent: false,
+          headers: headers as Record<string, string | string[]>,
+          ...(certificate && { cert: certificate.certificate, key: certificate.key }),
+        },
+        (response) => {
+          let text = ''
+          response.setEncoding('utf8')
+          response.on('data', (chunk: string) => (text += chunk))
+          response.on('end', () =>
+            resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: parse(text) }),
+          )
+          response.on('error', reject)
+        },
+      )
+      outgoing.on('error', reject)
+      outgoing.end(body)
+    })
+  const post: Harness['post'] = (path, form, sent = {}) =>
+    send({
+      on: sent.certificate ? 'mutualTls' : 'public',
+      method: 'POST',
+      path,
+      body: encodeForm(form),
+      ...sent,
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...sent.headers },
+    })
+
+  return {
+    get server() {
+      return server
+    },
+    settings,
+    issuer,
+    publicPort,
+    mutualTlsPort,
+    ca: authority.certificate,
+    directory,
+    reports,
+    advance(seconds) {
+      offset += seconds
+    },
+    async restart(changes = {}) {
+      await server.close()
+      server = await start({ ...settings, ...changes })
+    },
+    send,
+    post,
+    token: (form = {}, sent) =>
+      post(
+        '/token',
+        Array.isArray(form)
+          ? form
+          : { grant_type: 'client_credentials', client_id: 'client', client_secret: 'secret', scope: 'api1', ...form },
+        sent,
+      ),
+    async close() {
+      await server.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The claims of a JWT, unverified. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look into claims
+export function claimsOf(token: string): any {
+  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
+}
+
+/** A client assertion for `clientId`, valid but for what is overridden; undefined removes a member. RFC 7523 §3. */
+export function assertion(
+  key: string,
+  clientId: string,
+  issuer: string,
+  { header = {}, claims = {} }: { header?: object; claims?: object } = {},
+): string {
+  const now = Math.floor(Date.now() / 1000)
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
+  const input = `${encode({ alg: 'ES256', typ: 'JWT', ...header })}.${encode({ iss: clientId, sub: clientId, aud: issuer, jti: randomUUID(), iat: now, exp: now + 60, ...claims })}`
+  const signature = sign('sha256', Buffer.from(input), { key: createPrivateKey(key), dsaEncoding: 'ieee-p1363' })
+  return `${input}.${signature.toString('base64url')}`
+}
+
+/** The type that goes with an assertion. RFC 7523 §2.2. */
+export const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+
+/** An `Authorization` header of the Basic scheme, form-encoded. RFC 6749 §2.3.1. */
+export function basic(clientId: string, secret: string): { readonly authorization: string } {
+  return {
+    authorization: `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`).toString('base64')}`,
+  }
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+}
+
+function encodeForm(form: Form): string {
+  const entries = Array.isArray(form) ? form : Object.entries(form).filter(([, value]) => value !== undefined)
+  return new URLSearchParams(entries as [string, string][]).toString()
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return {}
+  }
+}
