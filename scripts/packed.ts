@@ -93,7 +93,6 @@ function resolving(specifiers: readonly string[]): string {
 }
 
 function run(program: string, args: readonly string[], cwd: string): string {
-  const own = Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS' && !name.startsWith('npm_'))
-  const env = Object.fromEntries(own)
+  const { NODE_OPTIONS: _, ...env } = process.env
   return execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
 }
