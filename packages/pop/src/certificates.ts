@@ -30,11 +30,13 @@ export {
   factsOf,
   parsePem,
   pemOf,
+  type ThumbprintSpelling,
   thumbprintOf,
+  thumbprintSpellings,
   x509Of,
 } from './node/certificates/read.ts'
 export { registeredCertificate, sameCertificate } from './node/certificates/registered.ts'
-export { parseCrls } from './node/certificates/revocation.ts'
+export { issueRevocationList, parseCrls, type RevocationListOptions } from './node/certificates/revocation.ts'
 export {
   formatDistinguishedName,
   isSubjectValue,
@@ -42,5 +44,4 @@ export {
   type RegisteredSubject,
   type SubjectKind,
 } from './node/certificates/subject.ts'
-export { type ThumbprintSpelling, thumbprintSpellings } from './node/certificates/thumbprint-spellings.ts'
 export { nodePrimitives } from './node/primitives.ts'

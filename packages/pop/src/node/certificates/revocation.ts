@@ -1,12 +1,17 @@
-import type { KeyObject } from 'node:crypto'
+import { createPrivateKey, type KeyObject } from 'node:crypto'
+import { fromBER, Integer, Sequence } from 'asn1js'
 import type { Seconds } from '../../foundation/clock.ts'
 import { Refused } from '../../oauth/refusal.ts'
+import { toleratedAhead } from '../../proof/certificate.ts'
 import { type Asn1, isContext, isUniversal, oidOf, parseAsn1, tags } from './asn1.ts'
-import { isSignedBy } from './signature.ts'
-import { readExtensions } from './structure.ts'
+import { type CertificatePair, encodeTime, signedStructure } from './make.ts'
+import type { PathCertificate } from './path-certificate.ts'
+import { derOf } from './read.ts'
+import { isSignedBy, signerOf } from './signature.ts'
+import { readExtensions, structureOf } from './structure.ts'
 
 /** A revocation list, taken apart and not believed yet. RFC 5280 §5.1. */
-export interface RevocationList {
+interface RevocationList {
   /** DER of the Name. */
   readonly issuer: Buffer
   readonly thisUpdate: Seconds
@@ -20,6 +25,39 @@ const crlNumber = '2.5.29.20'
 const authorityKeyIdentifier = '2.5.29.35'
 const reasonCode = '2.5.29.21'
 const invalidityDate = '2.5.29.24'
+
+/** What a revocation list shall say. */
+export interface RevocationListOptions {
+  readonly issuer: Pick<CertificatePair, 'certificate' | 'key'>
+  /** PEM of the certificates that are revoked. */
+  readonly revoked: readonly string[]
+  readonly thisUpdate: Seconds
+  readonly nextUpdate: Seconds
+}
+
+/** Makes a complete revocation list of one CA, as PEM. RFC 5280 §5.1. */
+export function issueRevocationList({ issuer, revoked, thisUpdate, nextUpdate }: RevocationListOptions): string {
+  const { identifier, sign } = signerOf(createPrivateKey(issuer.key))
+  const entries = revoked.map((certificate) => {
+    const serial = Buffer.from(structureOf(derOf(certificate)).serial, 'hex')
+    return new Sequence({ value: [new Integer({ valueHex: serial }), encodeTime(thisUpdate)] })
+  })
+  const tbs = new Sequence({
+    value: [
+      new Integer({ value: 1 }),
+      identifier,
+      fromBER(structureOf(derOf(issuer.certificate)).subject).result,
+      encodeTime(thisUpdate),
+      encodeTime(nextUpdate),
+      ...(entries.length > 0 ? [new Sequence({ value: entries })] : []),
+    ],
+  })
+  const lines =
+    signedStructure(tbs, identifier, sign)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
+  return `-----BEGIN X509 CRL-----\n${lines.join('\n')}\n-----END X509 CRL-----\n`
+}
 
 /**
  * Parses revocation lists in strict PEM: nothing but X509 CRL blocks. RFC 7468 §7.
@@ -43,19 +81,39 @@ export function parseCrls(text: string): readonly Buffer[] {
 const block =
   /-----BEGIN X509 CRL-----\r?\n((?:[A-Za-z0-9+/]{64}\r?\n)*[A-Za-z0-9+/]{1,64}={0,2}\r?\n)-----END X509 CRL-----(?:\r?\n|$)(?:\r?\n)*/y
 
-const lists = new WeakMap<Uint8Array, RevocationList>()
-
 /**
- * Reads a complete list of one issuer. Delta, indirect and partial ones are not understood, and refused for the
- * critical extensions that mark them. The same object is read once.
- * @throws {@link Refused} `client_certificate_revoked`
+ * Judges a path, leaf first, by complete lists of each issuer itself. In doubt a certificate counts as revoked.
+ * RFC 5280 §6.3.
+ * @throws {@link Refused} `client_certificate_revoked`: a serial number is listed, or an issuer has no current list
  */
-export function revocationListOf(der: Uint8Array): RevocationList {
-  const known = lists.get(der)
-  if (known) return known
-  const list = read(der)
+export function requireNotRevoked(path: readonly PathCertificate[], crls: readonly Uint8Array[], now: Seconds): void {
+  const lists = crls.map(revocationListOf)
+  for (const [at, issuer] of path.entries()) {
+    const subject = path[at - 1]
+    if (!subject) continue
+    const current = lists.filter((list) => isCurrent(list, now) && isListOf(list, issuer))
+    if (current.length === 0) throw new Refused('client_certificate_revoked', { seen: `no list of ${issuer.name}` })
+    if (current.some(({ revoked }) => revoked.has(subject.serial)))
+      throw new Refused('client_certificate_revoked', { seen: `serial ${subject.serial}` })
+  }
+}
+
+function isCurrent({ thisUpdate, nextUpdate }: RevocationList, now: Seconds): boolean {
+  return thisUpdate <= now + toleratedAhead && now <= nextUpdate
+}
+
+function isListOf(list: RevocationList, { subject, usages, x509 }: PathCertificate): boolean {
+  if (!list.issuer.equals(subject) || (usages && !usages.includes('cRLSign'))) return false
+  return list.isSignedBy(x509.publicKey)
+}
+
+const known = new WeakMap<Uint8Array, RevocationList>()
+
+/** Delta, indirect and partial lists are not understood: the critical extensions that mark them refuse. */
+function revocationListOf(der: Uint8Array): RevocationList {
+  const list = known.get(der) ?? read(der)
   if (!list) throw new Refused('client_certificate_revoked', { seen: 'a revocation list that cannot be read' })
-  lists.set(der, list)
+  known.set(der, list)
   return list
 }
 
