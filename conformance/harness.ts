@@ -1,10 +1,11 @@
-import { createPrivateKey, randomUUID, sign } from 'node:crypto'
+import { constants, createPrivateKey, randomUUID, sign } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
 import { request } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { type CertificatePair, createCertificateAuthority, issueCertificate } from '@holdfast/pop/certificates'
 import { type AuthorizationServer, createAuthorizationServer, type Report, type SettingsInput } from 'holdfast'
 
@@ -22,6 +23,8 @@ export interface Harness {
   readonly reports: Report[]
   /** Moves the server's clock, in seconds; the sum of all moves counts. */
   advance(seconds: number): void
+  /** Stops the server's clock for good, and says at which second: `advance` still moves it. */
+  freeze(): number
   /** Closes the server and starts another on the same database, settings and ports. */
   restart(changes?: Partial<SettingsInput>): Promise<void>
   send(request: Sent): Promise<Answer>
@@ -44,6 +47,8 @@ export interface Sent {
   readonly body?: string | Buffer
   /** The client's certificate, for the mTLS listener. */
   readonly certificate?: Pick<CertificatePair, 'certificate' | 'key'>
+  /** The loopback address from which it comes. */
+  readonly from?: string
 }
 
 /** What came back. */
@@ -97,18 +102,19 @@ export async function startServer(
   })
   const reports: Report[] = []
   let offset = 0
+  let frozen: number | undefined
   const start = async (used: SettingsInput) => {
     const made = await createAuthorizationServer(used, {
       directory,
       report: (each) => reports.push(each),
-      now: () => Math.floor(Date.now() / 1000) + offset,
+      now: () => (frozen ?? Math.floor(Date.now() / 1000)) + offset,
     })
     await made.listen()
     return made
   }
   let server = await start(settings)
 
-  const send = ({ on, method, path, headers, body, certificate }: Sent): Promise<Answer> =>
+  const send = ({ on, method, path, headers, body, certificate, from }: Sent): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const outgoing = request(
         {
@@ -120,6 +126,7 @@ export async function startServer(
           ca: authority.certificate,
           agent: false,
           headers: headers as Record<string, string | string[]>,
+          ...(from !== undefined && { localAddress: from }),
           ...(certificate && { cert: certificate.certificate, key: certificate.key }),
         },
         (response) => {
@@ -159,6 +166,10 @@ export async function startServer(
     advance(seconds) {
       offset += seconds
     },
+    freeze() {
+      frozen ??= Math.floor(Date.now() / 1000)
+      return frozen + offset
+    },
     async restart(changes = {}) {
       await server.close()
       server = await start({ ...settings, ...changes })
@@ -196,8 +207,18 @@ export function assertion(
   const now = Math.floor(Date.now() / 1000)
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
   const input = `${encode({ alg: 'ES256', typ: 'JWT', ...header })}.${encode({ iss: clientId, sub: clientId, aud: issuer, jti: randomUUID(), iat: now, exp: now + 60, ...claims })}`
-  const signature = sign('sha256', Buffer.from(input), { key: createPrivateKey(key), dsaEncoding: 'ieee-p1363' })
-  return `${input}.${signature.toString('base64url')}`
+  return `${input}.${signatureOf(input, key, 'alg' in header ? String(header.alg) : 'ES256')}`
+}
+
+/** A signature as JOSE has it: ES*, PS*, RS*, or an algorithm that hashes for itself. RFC 7518 §3. */
+export function signatureOf(input: string, key: string, algorithm: string): string {
+  const bits = /^[EPR]S(256|384|512)$/.exec(algorithm)?.[1]
+  const padding = algorithm.startsWith('PS') && {
+    padding: constants.RSA_PKCS1_PSS_PADDING,
+    saltLength: Number(bits) / 8,
+  }
+  const options = { key: createPrivateKey(key), dsaEncoding: 'ieee-p1363', ...padding } as const
+  return sign(bits ? `sha${bits}` : null, Buffer.from(input), options).toString('base64url')
 }
 
 /** The type that goes with an assertion. RFC 7523 §2.2. */
@@ -207,6 +228,43 @@ export const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-be
 export function basic(clientId: string, secret: string): { readonly authorization: string } {
   return {
     authorization: `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`).toString('base64')}`,
+  }
+}
+
+/** A request that was declined, outside and inside. */
+export interface Declined {
+  readonly status: number
+  /** The OAuth code. */
+  readonly error: unknown
+  /** What the log says. */
+  readonly reason: string | undefined
+  readonly answer: Answer
+}
+
+/**
+ * Waits for an answer that declines, and joins it with the reason that the server reported.
+ * @throws Error when the refusal stored something, may be cached, or was reported other than once
+ */
+export async function declined(server: Harness, asked: Promise<Answer>): Promise<Declined> {
+  const [reported, stored] = [server.reports.length, rowsOf(server)]
+  const answer = await asked
+  const reports = server.reports.slice(reported).filter(({ event }) => event === 'refused')
+  if (reports.length !== 1)
+    throw new Error(`reported ${reports.length} times, answered ${answer.status} ${answer.text}`)
+  if (rowsOf(server) !== stored) throw new Error('a refusal stored something')
+  if (answer.headers['cache-control'] !== 'no-store') throw new Error('a refusal may be cached')
+  return { status: answer.status, error: answer.json.error, reason: reports[0]?.reason, answer }
+}
+
+/** How many things the database holds that requests put there. */
+export function rowsOf({ directory }: Pick<Harness, 'directory'>): number {
+  const database = new DatabaseSync(join(directory, 'holdfast.db'), { readOnly: true })
+  try {
+    const tables = ['client', 'reference_token', 'jwt_revocation', 'single_use']
+    const counts = tables.map((table) => database.prepare(`select count(*) as count from ${table}`).get()?.count)
+    return counts.reduce<number>((sum, count) => sum + Number(count), 0)
+  } finally {
+    database.close()
   }
 }
 
