@@ -1,5 +1,5 @@
 import { type JsonObject, parseJsonObject } from '../foundation/json.ts'
-import { ClientError } from './client-error.ts'
+import { ClientError, shorten } from './client-error.ts'
 import type { ClientContext } from './context.ts'
 
 /** A server's answer, read to its end. */
@@ -37,14 +37,11 @@ export function isLostConnection(error: unknown): boolean {
   return error instanceof ClientError && error.reason === 'connection_lost'
 }
 
-/**
- * Gives what a `fetch` threw its reason: `deadline_exceeded` or `connection_failed`, unless it has one.
- * What the caller's own signal threw stays as it is.
- */
-export function asClientError(cause: unknown, signal?: AbortSignal | null): unknown {
+/** Gives what a `fetch` threw its reason, unless it has one: `deadline_exceeded` or `connection_failed`. */
+export function asClientError(cause: unknown): ClientError {
   if (cause instanceof ClientError) return cause
-  if (isNamed(cause, 'TimeoutError')) return new ClientError('deadline_exceeded', { cause })
-  return signal?.aborted ? cause : new ClientError('connection_failed', { cause })
+  const reason = cause instanceof Error && cause.name === 'TimeoutError' ? 'deadline_exceeded' : 'connection_failed'
+  return new ClientError(reason, { detail: cause instanceof Error ? shorten(cause.message) : undefined, cause })
 }
 
 async function once(url: string, init: RequestInit, fetch: ClientContext['fetch']): Promise<Reply> {
@@ -57,7 +54,7 @@ async function once(url: string, init: RequestInit, fetch: ClientContext['fetch'
     }
     return { status, headers, json: parseJsonObject(await readText(response)) }
   } catch (cause) {
-    throw asClientError(cause, init.signal)
+    throw asClientError(cause)
   }
 }
 
@@ -77,8 +74,4 @@ async function readText(response: Response): Promise<string> {
     }
     text += decoder.decode(value, { stream: true })
   }
-}
-
-function isNamed(error: unknown, name: string): boolean {
-  return error instanceof Error && error.name === name
 }

@@ -24,13 +24,15 @@ export type ProtectedFetch = (
 export function createProtectedFetch(tokens: Tokens, fetch: Fetch): ProtectedFetch {
   return async (input, init = {}, wanted = {}) => {
     requireHttps(input)
-    const token = await tokens.obtain(wanted)
+    const signal = signalOf(input, init)
+    const obtain = () => unlessAborted(signal, () => tokens.obtain(wanted))
+    const token = await obtain()
     const response = await send(fetch, input, withToken(input, init, token))
     if (!isTokenRefused(response)) return response
     tokens.forget(token.access_token)
     await response.body?.cancel()
     if (!isRepeatable(input, init)) throw new ClientError('body_not_repeatable', { status: 401 })
-    return await send(fetch, input, withToken(input, init, await tokens.obtain(wanted)))
+    return await send(fetch, input, withToken(input, init, await obtain()))
   }
 }
 
@@ -42,20 +44,41 @@ function requireHttps(input: string | URL | Request): void {
 function withToken(input: string | URL | Request, init: RequestInit, { access_token }: AccessToken): RequestInit {
   const headers = new Headers(init.headers ?? (input instanceof Request ? input.headers : undefined))
   headers.set('authorization', `Bearer ${access_token}`)
-  return { ...init, headers, redirect: 'manual', credentials: 'omit' }
+  return { ...init, headers, redirect: 'manual' }
 }
 
+/** Tells a failure by its reason, but leaves what the caller's own signal threw as it is. */
 async function send(fetch: Fetch, input: string | URL | Request, init: RequestInit): Promise<Response> {
-  const signal = init.signal ?? (input instanceof Request ? input.signal : undefined)
   const method = init.method ?? (input instanceof Request ? input.method : 'GET')
+  const attempt = async (): Promise<Response> => {
+    try {
+      return await fetch(input, init)
+    } catch (cause) {
+      throw signalOf(input, init)?.aborted ? cause : asClientError(cause)
+    }
+  }
+  if (!/^(GET|HEAD|OPTIONS)$/i.test(method)) return await attempt()
+  return await attempt().catch((error) => {
+    if (isLostConnection(error)) return attempt()
+    throw error
+  })
+}
+
+function signalOf(input: string | URL | Request, { signal }: RequestInit): AbortSignal | undefined {
+  return signal ?? (input instanceof Request ? input.signal : undefined)
+}
+
+/** Ends the waiting, not the work, which others may be waiting for too. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (!signal) return await work()
+  signal.throwIfAborted()
+  const { promise, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', abort)
   try {
-    return await fetch(input, init)
-  } catch (cause) {
-    const error = asClientError(cause, signal)
-    if (!isLostConnection(error) || !/^(GET|HEAD|OPTIONS)$/i.test(method)) throw error
-    return await fetch(input, init).catch((again) => {
-      throw asClientError(again, signal)
-    })
+    return await Promise.race([work(), promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 

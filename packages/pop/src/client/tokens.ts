@@ -65,7 +65,7 @@ export function createTokens(binding: Binding, endpoints: Endpoints, context: Cl
         return await flights(key, () => request(key, form))
       } catch (error) {
         if (!found || kept.get(key) !== found || context.now() >= found.until) throw error
-        kept.set(key, { ...found, renewFrom: now + pause })
+        kept.set(key, { ...found, renewFrom: Math.min(now + pause, found.until) })
         return found.token
       }
     },

@@ -14,6 +14,8 @@ export interface Seen {
   readonly form: URLSearchParams
   /** `x5t#S256` of the certificate of the connection. */
   readonly thumbprint: string | undefined
+  /** The TLS session of the connection was begun by an earlier one. */
+  readonly isResumed: boolean
 }
 
 /** What the stub answers: a body as JSON or as text, 200 unless a status says otherwise. */
@@ -115,13 +117,15 @@ export function unsignedJwt(claims: object): string {
 async function read(request: IncomingMessage): Promise<Seen> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk)
-  const certificate = (request.socket as TLSSocket).getPeerX509Certificate()
+  const socket = request.socket as TLSSocket
+  const certificate = socket.getPeerX509Certificate()
   return {
     path: request.url ?? '',
     method: request.method ?? '',
     authorization: request.headers.authorization,
     form: new URLSearchParams(Buffer.concat(chunks).toString()),
     thumbprint: certificate && thumbprintOf(certificate.raw),
+    isResumed: socket.isSessionReused(),
   }
 }
 

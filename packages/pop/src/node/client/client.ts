@@ -26,7 +26,7 @@ export interface NodeClient extends Client, AsyncDisposable {
    * Goes over to another certificate: the next call brings it, and a token that is bound to it. Calls that run end with
    * the old one.
    * @returns when the old connections are closed
-   * @throws {@link ClientError} `certificate_unusable`, and then the old one stays
+   * @throws {@link ClientError} `certificate_unusable`, and then the old one stays; `client_closed`
    */
   readonly useCertificate: (next: KeyPair) => Promise<void>
   /** Lets running calls end, then closes every connection. */
@@ -108,6 +108,7 @@ export function createClient(options: NodeClientOptions, context: Partial<Client
       return present?.certificate
     },
     useCertificate: (certificate) => {
+      if (closed !== undefined) throw new ClientError('client_closed')
       const next = begin(certificate)
       source = certificate
       return replace(next)

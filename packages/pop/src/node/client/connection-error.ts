@@ -31,7 +31,7 @@ export function connectionError(thrown: unknown, { origin, hasCertificate, hasAn
     if (hasAnswered || !hasCertificate) return new ClientError('connection_lost', { detail, cause })
     return new ClientError('certificate_rejected', { detail: `It closed a fresh connection: ${detail}.`, cause })
   }
-  return thrown instanceof TypeError ? new ClientError('connection_failed', { detail, cause }) : thrown
+  return cause !== thrown ? new ClientError('connection_failed', { detail, cause }) : thrown
 }
 
 const timeouts = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])
@@ -48,6 +48,7 @@ const rejection = /^ERR_SSL_.*ALERT_(?:.*CERTIFICATE.*|UNKNOWN_CA|ACCESS_DENIED|
 function trustHint(code: string): string {
   if (code === 'CERT_HAS_EXPIRED') return 'It has expired:'
   if (code === 'CERT_NOT_YET_VALID') return 'It is not valid yet:'
+  if (code === 'INVALID_PURPOSE') return 'It is not made for servers:'
   return "Name the authority that issued it with the client's ca option:"
 }
 

@@ -67,7 +67,7 @@ export class MutualTls {
     const overdue = setTimeout(() => {
       for (const agent of agents) void agent.destroy().catch(() => undefined)
     }, patience * 1000)
-    await Promise.allSettled(agents.map((agent) => (agent.closed ? agent.destroy() : agent.close())))
+    await Promise.allSettled(agents.map((agent) => agent.close()))
     clearTimeout(overdue)
   }
 
