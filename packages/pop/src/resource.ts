@@ -3,12 +3,12 @@ export {
   createGuard,
   type Guard,
   type GuardContext,
-  type GuardOptions,
   type GuardReport,
   type Needs,
 } from './resource/guard.ts'
 export type { IntrospectionOptions } from './resource/introspected-token.ts'
 export { createResourceMetadata, type ResourceMetadata } from './resource/metadata.ts'
+export type { GuardOptions } from './resource/policy.ts'
 export {
   type Admitted,
   type Check,

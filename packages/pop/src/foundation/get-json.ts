@@ -1,9 +1,12 @@
 import type { Seconds } from './clock.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 
+/** The shape of `fetch`. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>
+
 /** How far one outgoing request may go. */
 export interface OutboundLimits {
-  readonly fetch: typeof fetch
+  readonly fetch: Fetch
   /** Until the last byte of the body. 5 when left out. */
   readonly timeout?: Seconds
   /** Largest body, in bytes. 64 KiB when left out. */

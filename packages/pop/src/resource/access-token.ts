@@ -24,8 +24,13 @@ export interface AccessToken {
 /** A signed JWT, or a handle that only its issuer can read. RFC 9068, RFC 7662. */
 export type TokenForm = 'jwt' | 'reference'
 
+/** Reads tokens of one form. What it gives was vouched for by the issuer; audience and time are not judged. */
+export interface TokenReader {
+  read(text: string): Promise<AccessToken>
+}
+
 /** Who must have issued a token, for whom, and how far clocks may differ. */
-export interface TokenPolicy {
+export interface TokenExpectation {
   readonly issuer: string
   readonly identifier: string
   readonly clockSkew: Seconds
@@ -62,7 +67,11 @@ export function parseAccessToken(claims: JsonObject, form: TokenForm): AccessTok
  * Judges what changes from request to request or from API to API: issuer, audience, time. RFC 9068 §4.
  * @throws {@link Refused} `token_issuer`, `token_audience`, `token_expired`, `token_not_yet_valid`
  */
-export function requireForUs(token: AccessToken, { issuer, identifier, clockSkew }: TokenPolicy, now: Seconds): void {
+export function requireForUs(
+  token: AccessToken,
+  { issuer, identifier, clockSkew }: TokenExpectation,
+  now: Seconds,
+): void {
   if (token.issuer !== undefined && token.issuer !== issuer) {
     throw new Refused('token_issuer', { expected: issuer, seen: token.issuer })
   }

@@ -1,11 +1,10 @@
-import type { Clock, Seconds } from '../foundation/clock.ts'
+import type { Seconds } from '../foundation/clock.ts'
 import { postForm } from '../foundation/get-json.ts'
 import type { JsonObject } from '../foundation/json.ts'
 import { Refused } from '../oauth/refusal.ts'
-import { type AccessToken, parseAccessToken } from './access-token.ts'
+import { type AccessToken, parseAccessToken, type TokenReader } from './access-token.ts'
 import { createBoundedCache } from './bounded-cache.ts'
-import type { IssuerMetadata } from './issuer-metadata.ts'
-import type { TokenReader } from './jwt-access-token.ts'
+import type { IssuerAccess, IssuerMetadata } from './issuer-metadata.ts'
 
 /** How the API asks the issuer about a token. RFC 7662 §2.1. */
 export interface IntrospectionOptions {
@@ -32,17 +31,7 @@ const mostAtOnce = 256
  */
 export function createIntrospectionReader(
   options: IntrospectionOptions,
-  {
-    metadata,
-    fetch,
-    now,
-    failed,
-  }: {
-    readonly metadata: IssuerMetadata
-    readonly fetch: typeof globalThis.fetch
-    readonly now: Clock
-    failed(cause: unknown): void
-  },
+  { metadata, fetch, now, failed }: IssuerAccess,
 ): TokenReader {
   const { cache = 10, client_secret } = options
   const known = createBoundedCache<{ readonly token: AccessToken; readonly asked: Seconds }>(remembered)

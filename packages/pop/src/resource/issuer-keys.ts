@@ -1,9 +1,9 @@
-import type { Clock, Seconds } from '../foundation/clock.ts'
+import type { Seconds } from '../foundation/clock.ts'
 import { getJson } from '../foundation/get-json.ts'
 import { isJsonObject, type JsonObject } from '../foundation/json.ts'
 import { isKeyFor, type PublicJwk, parsePublicJwk, type SignatureAlgorithm } from '../foundation/jwk.ts'
 import { Refused } from '../oauth/refusal.ts'
-import type { IssuerMetadata } from './issuer-metadata.ts'
+import type { IssuerAccess } from './issuer-metadata.ts'
 
 /** The keys with which the issuer signs. */
 export interface IssuerKeys {
@@ -12,8 +12,8 @@ export interface IssuerKeys {
    * @throws Refused `token_key_unknown`, `keys_unavailable`
    */
   find(kid: unknown, algorithm: SignatureAlgorithm): Promise<PublicJwk>
-  /** Changes whenever the keys change or are too old: what was verified before must be verified again. Asks for them anew, in the background, when it is time. */
-  generation(): number
+  /** Says whether a key that was found before is still the issuer's. Asks anew in the background when it is time. */
+  has(key: PublicJwk): boolean
 }
 
 /** A key and the words beside it that say when it may be used. RFC 7517 §4. */
@@ -36,7 +36,7 @@ export function createFixedKeys(jwks: JsonObject): IssuerKeys {
     async find(kid, algorithm) {
       return pick(keys, kid, algorithm) ?? unknownKey(kid)
     },
-    generation: () => 0,
+    has: (key) => keys.some((each) => each.key === key),
   }
 }
 
@@ -45,17 +45,8 @@ export function createFixedKeys(jwks: JsonObject): IssuerKeys {
  * minutes in the background, and at most every 30 seconds because of a key that is not there. Known keys go on
  * for a day without the issuer.
  */
-export function createFetchedKeys(
-  metadata: IssuerMetadata,
-  {
-    fetch,
-    now,
-    failed,
-  }: { readonly fetch: typeof globalThis.fetch; readonly now: Clock; failed(cause: unknown): void },
-): IssuerKeys {
+export function createFetchedKeys({ metadata, fetch, now, failed }: IssuerAccess): IssuerKeys {
   let keys: readonly NamedKey[] = []
-  let text = ''
-  let generation = 0
   let fetched: Seconds = Number.NEGATIVE_INFINITY
   let attempted: Seconds = Number.NEGATIVE_INFINITY
   let broken = false
@@ -68,10 +59,7 @@ export function createFetchedKeys(
       const jwks = await getJson(jwks_uri, { fetch, limit: largest })
       const found = parseKeys(jwks)
       if (found.length === 0) throw new Error('the JWK set of the issuer has no usable key')
-      const before = text
-      text = JSON.stringify(found)
-      if (text !== before) generation++
-      keys = found
+      keys = found.map((each) => keys.find((known) => isSame(known, each)) ?? each)
       fetched = now()
       broken = false
     } catch (cause) {
@@ -88,12 +76,17 @@ export function createFetchedKeys(
     return pending
   }
 
+  function refreshWhenOld(): void {
+    if (now() - fetched > fresh && now() - attempted >= pause) void refresh()
+  }
+
   return {
     async find(kid, algorithm) {
       if (now() - fetched > stalest) {
         if (pending || now() - attempted >= pauseWithoutKeys) await refresh()
         if (now() - fetched > stalest) throw new Refused('keys_unavailable', { retryAfter: pauseWithoutKeys })
       }
+      refreshWhenOld()
       const known = pick(keys, kid, algorithm)
       if (known) return known
       if (pending || now() - attempted >= pause) await refresh()
@@ -101,11 +94,9 @@ export function createFetchedKeys(
       if (!found && broken) throw new Refused('keys_unavailable', { retryAfter: pause })
       return found ?? unknownKey(kid)
     },
-    generation() {
-      const age = now() - fetched
-      if (age > stalest) return -1
-      if (age > fresh && now() - attempted >= pause) void refresh()
-      return generation
+    has(key) {
+      refreshWhenOld()
+      return now() - fetched <= stalest && keys.some((each) => each.key === key)
     },
   }
 }
@@ -118,6 +109,11 @@ function parseKeys(jwks: JsonObject): readonly NamedKey[] {
     const { kid, alg } = item
     return [{ key, kid: typeof kid === 'string' ? kid : undefined, alg: typeof alg === 'string' ? alg : undefined }]
   })
+}
+
+/** What stays the same keeps its identity, and with it the tokens that were verified. */
+function isSame(one: NamedKey, other: NamedKey): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
 }
 
 /** The one key that fits. Two with the same name, or several for a token that names none, are as good as none. */

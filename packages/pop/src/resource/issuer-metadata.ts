@@ -1,4 +1,5 @@
-import { getJson } from '../foundation/get-json.ts'
+import type { Clock } from '../foundation/clock.ts'
+import { type Fetch, getJson } from '../foundation/get-json.ts'
 import { isJsonObject, type JsonObject } from '../foundation/json.ts'
 import { authorizationServerMetadataUrl, openidConfigurationUrl } from '../oauth/well-known.ts'
 
@@ -6,6 +7,15 @@ import { authorizationServerMetadataUrl, openidConfigurationUrl } from '../oauth
 export interface IssuerMetadata {
   /** @throws Error when it cannot be had, is another issuer's, or names an address that is not like the issuer's */
   load(): Promise<IssuerEndpoints>
+}
+
+/** What is needed to ask the issuer. */
+export interface IssuerAccess {
+  readonly metadata: IssuerMetadata
+  readonly fetch: Fetch
+  readonly now: Clock
+  /** Hears of every failed attempt. */
+  failed(cause: unknown): void
 }
 
 /** Where the issuer's keys lie and its introspection is. */
@@ -17,7 +27,7 @@ export interface IssuerEndpoints {
 }
 
 /** Creates metadata that is discovered at the well-known places of an issuer, RFC 8414's first. */
-export function createIssuerMetadata(issuer: string, fetch: typeof globalThis.fetch): IssuerMetadata {
+export function createIssuerMetadata(issuer: string, fetch: Fetch): IssuerMetadata {
   return {
     async load() {
       const metadata = await getJson(authorizationServerMetadataUrl(issuer), { fetch }).catch(() =>

@@ -22,8 +22,7 @@ const longest = 16_384
  */
 export function parsePresentedToken(
   { url, headers, form }: Inbound,
-  origin: string,
-  accepted: readonly TokenForm[],
+  { origin, tokens }: { readonly origin: string; readonly tokens: readonly TokenForm[] },
 ): PresentedToken {
   if (!isBelow(origin, url)) throw new Refused('request_target_malformed')
   if (hasParameter(url, 'access_token') || form?.some(([name]) => name === 'access_token')) {
@@ -36,7 +35,7 @@ export function parsePresentedToken(
   if (scheme === undefined) throw new Refused('token_malformed', { expected: 'Bearer and a token' })
   if (scheme.toLowerCase() !== 'bearer') throw new Refused('token_scheme_unknown', { expected: 'Bearer' })
   if (!token68.test(text)) throw new Refused('token_malformed', { expected: 'a token of RFC 6750' })
-  return { form: formOf(text, accepted), text }
+  return { form: formOf(text, tokens), text }
 }
 
 function formOf(text: string, accepted: readonly TokenForm[]): TokenForm {

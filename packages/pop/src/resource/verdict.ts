@@ -3,6 +3,7 @@ import { renderChallenge } from '../oauth/challenge.ts'
 import { type Reason, type Refused, refusals } from '../oauth/refusal.ts'
 import type { Possession } from '../proof/possession.ts'
 import type { AccessToken, TokenForm } from './access-token.ts'
+import type { ResourceMetadata } from './metadata.ts'
 
 /** What a guard decided about one request, as data. The token itself is never in it. */
 export type Verdict = Admitted | Declined
@@ -47,11 +48,10 @@ export interface Check {
 /** What a guard looks at, in this order. */
 export type CheckName = keyof typeof reasonsOf
 
-/** What a challenge names beside the error. */
-export interface ChallengeContext {
+/** What a challenge says of the API. */
+interface ChallengingApi {
   readonly identifier: string
-  readonly metadataUrl?: string
-  readonly scope?: readonly string[]
+  readonly metadata: ResourceMetadata | undefined
 }
 
 /** The reasons with which each check refuses, in the order in which the checks are made. */
@@ -107,8 +107,17 @@ export function createAdmitted(token: AccessToken, possession: Possession | unde
   return possession ? { admitted: true, token, possession, checks } : { admitted: true, token, checks }
 }
 
-/** Creates the verdict of a refused request. */
-export function createDeclined(refused: Refused, form: TokenForm, context: ChallengeContext): Declined {
+/**
+ * Creates the verdict of a refused request.
+ * @param form what the token was taken for
+ * @param scope what the route needs
+ */
+export function createDeclined(
+  refused: Refused,
+  form: TokenForm,
+  api: ChallengingApi,
+  scope: readonly string[],
+): Declined {
   const { reason, retryAfter } = refused
   const { error, rule, says } = refusals[reason]
   const status = statuses[error] ?? 400
@@ -120,7 +129,7 @@ export function createDeclined(refused: Refused, form: TokenForm, context: Chall
     status,
     error,
     says,
-    challenges: status === 401 || status === 403 ? [challenge(error, says, context)] : [],
+    challenges: status === 401 || status === 403 ? [challenge(reason, api, scope)] : [],
     ...(retryAfter === undefined ? {} : { retryAfter }),
     checks: checksUntil(refused, form),
     ...(hint === undefined ? {} : { hint }),
@@ -154,6 +163,7 @@ const statuses: Readonly<Record<string, number>> = {
   temporarily_unavailable: 503,
 }
 
+/** Where to look first. */
 const hints: Readonly<Partial<Record<Reason, string>>> = {
   token_audience: 'The client asked for another API: it must send resource with this identifier at the token endpoint.',
   token_type_wrong: 'Probably an ID token, or a JWT access token that does not follow RFC 9068.',
@@ -170,10 +180,14 @@ const hints: Readonly<Partial<Record<Reason, string>>> = {
   session_resumed: 'Switch session resumption off on this listener (clientCertificateTlsOptions does).',
 }
 
-function challenge(error: string, says: string, { identifier, metadataUrl, scope }: ChallengeContext): string {
-  const place = metadataUrl === undefined ? { realm: identifier } : { resource_metadata: metadataUrl }
-  if (error === 'token_missing') return renderChallenge('Bearer', place)
-  return renderChallenge('Bearer', { error, error_description: says, scope: scope?.join(' '), ...place })
+/** Who sent no token gets no error code. RFC 6750 §3.1. */
+function challenge(reason: Reason, { identifier, metadata }: ChallengingApi, scope: readonly string[]): string {
+  const { error, says } = refusals[reason]
+  return renderChallenge('Bearer', {
+    ...(error === 'token_missing' ? {} : { error, error_description: says }),
+    ...(error === 'insufficient_scope' ? { scope: scope.join(' ') } : {}),
+    ...(metadata ? { resource_metadata: metadata.url } : { realm: identifier }),
+  })
 }
 
 function checksUntil({ reason, expected, seen }: Refused, form: TokenForm): readonly Check[] {

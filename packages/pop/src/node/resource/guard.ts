@@ -2,9 +2,9 @@ import {
   createGuard as createCoreGuard,
   type Guard,
   type GuardContext,
-  type GuardOptions,
   type GuardReport,
 } from '../../resource/guard.ts'
+import type { GuardOptions } from '../../resource/policy.ts'
 import { nodePrimitives } from '../primitives.ts'
 
 /**

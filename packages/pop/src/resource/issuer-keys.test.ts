@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest'
+import { nodePrimitives } from '../node/primitives.ts'
+import { inboundWith } from '../testing/inbound.ts'
+import { createTestIssuer, type TestIssuer, testNow } from '../testing/issuer.ts'
+import { createGuard, type Guard } from './guard.ts'
+import { createFixedKeys } from './issuer-keys.ts'
+
+/** An issuer that can be down, change its keys and its metadata, and a guard whose clock can be moved. */
+function createSetting(issuer: TestIssuer = createTestIssuer()) {
+  const world = { now: testNow, down: false, issuer, metadata: {}, keys: undefined as unknown, answered: 0 }
+  const guard = createGuard(
+    { issuer: issuer.issuer, identifier: issuer.audience, binding: 'when-bound' },
+    {
+      primitives: nodePrimitives,
+      now: () => world.now,
+      fetch: async (url, init) => {
+        world.answered++
+        if (world.down) throw new TypeError('fetch failed')
+        if (url.endsWith('/keys') && world.keys !== undefined) return Response.json(world.keys)
+        if (url.includes('/.well-known/')) return Response.json({ ...issuer.metadata, ...world.metadata })
+        return issuer.fetch(url, init)
+      },
+    },
+  )
+  return { world, guard, token: (header = {}) => issuer.accessToken({ header, claims: { exp: testNow + 1e6 } }) }
+}
+
+async function ask(guard: Guard, token: string) {
+  const verdict = await guard.judge(inboundWith(token))
+  return verdict.admitted ? 'admitted' : verdict.reason
+}
+
+describe('the keys of the issuer', () => {
+  it('are fetched once for many who wait', async () => {
+    const { world, guard, token } = createSetting()
+    const asked = Array.from({ length: 50 }, () => ask(guard, token()))
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['admitted']))
+    expect(world.answered).toBe(2)
+  })
+
+  it('incident 64: names that nobody knows cause one fetch in 30 seconds, and known keys go on', async () => {
+    const { world, guard, token } = createSetting()
+    expect(await ask(guard, token())).toBe('admitted')
+    world.now += 30
+    for (let i = 0; i < 500; i++) expect(await ask(guard, token({ kid: `random-${i}` }))).toBe('token_key_unknown')
+    expect(world.answered).toBe(4)
+    world.now += 29
+    expect(await ask(guard, token({ kid: 'random' }))).toBe('token_key_unknown')
+    expect(world.answered).toBe(4)
+    world.now += 1
+    expect(await ask(guard, token({ kid: 'random' }))).toBe('token_key_unknown')
+    expect(world.answered).toBe(6)
+    expect(await ask(guard, token())).toBe('admitted')
+  })
+
+  it('that are new are found when a token names them', async () => {
+    const { world, guard, token } = createSetting()
+    expect(await ask(guard, token())).toBe('admitted')
+    const next = createTestIssuer({ kid: 'next' })
+    world.keys = { keys: [...keysOf(world.issuer), ...keysOf(next)] }
+    world.now += 30
+    expect(await ask(guard, next.accessToken())).toBe('admitted')
+    expect(await ask(guard, token())).toBe('admitted')
+  })
+
+  it('that are gone take their tokens along, the verified ones too', async () => {
+    const { world, guard, token } = createSetting()
+    const verified = token()
+    expect(await ask(guard, verified)).toBe('admitted')
+    world.keys = { keys: keysOf(createTestIssuer({ kid: 'next' })) }
+    world.now += 601
+    expect(await ask(guard, verified)).toBe('admitted')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    expect(await ask(guard, verified)).toBe('token_key_unknown')
+  })
+
+  it('serve a day without the issuer, and not a second longer', async () => {
+    const { world, guard, token } = createSetting()
+    const verified = token()
+    expect(await ask(guard, verified)).toBe('admitted')
+    world.down = true
+    world.now += 86_400
+    expect(await ask(guard, verified)).toBe('admitted')
+    expect(await ask(guard, token())).toBe('admitted')
+    world.now += 1
+    expect(await ask(guard, verified)).toBe('keys_unavailable')
+    expect(await ask(guard, token())).toBe('keys_unavailable')
+    world.down = false
+    world.now += 30
+    expect(await ask(guard, verified)).toBe('admitted')
+  })
+
+  it('that cannot be had are a 503 with Retry-After, also for a new name', async () => {
+    const { world, guard, token } = createSetting()
+    world.down = true
+    expect(await guard.judge(inboundWith(token()))).toMatchObject({ status: 503, retryAfter: 2, challenges: [] })
+    const answered = world.answered
+    expect(await ask(guard, token())).toBe('keys_unavailable')
+    expect(world.answered).toBe(answered)
+    world.down = false
+    world.now += 2
+    expect(await ask(guard, token())).toBe('admitted')
+    world.down = true
+    world.now += 30
+    expect(await ask(guard, token({ kid: 'new' }))).toBe('keys_unavailable')
+  })
+
+  it.each([
+    ['another issuer', { issuer: 'https://other.test' }],
+    ['no address of keys', { jwks_uri: undefined }],
+    ['an address of keys without TLS', { jwks_uri: 'http://issuer.test/keys' }],
+  ])('are not taken from metadata of %s', async (_, metadata) => {
+    const { world, guard, token } = createSetting()
+    world.metadata = metadata
+    expect(await ask(guard, token())).toBe('keys_unavailable')
+  })
+
+  it.each([[{}], [{ keys: [] }], [{ keys: 'a' }], [{ keys: [{ kty: 'oct', k: 'AAAA' }] }]])(
+    'are not taken from a set without a usable one: %j',
+    async (keys) => {
+      const { world, guard, token } = createSetting()
+      world.keys = keys
+      expect(await ask(guard, token())).toBe('keys_unavailable')
+    },
+  )
+})
+
+describe('S30: which key', () => {
+  const issuer = createTestIssuer()
+  const other = createTestIssuer()
+  const [key] = keysOf(issuer)
+  const [second] = keysOf(other)
+
+  it('the only one that fits, for a token that names none', async () => {
+    const rsa = keysOf(createTestIssuer({ algorithm: 'RS256', kid: 'rsa' }))
+    await expect(createFixedKeys({ keys: [key, ...rsa] }).find(undefined, 'ES256')).resolves.toMatchObject({
+      kty: 'EC',
+    })
+  })
+
+  it('none, for a token that names none where two fit', async () => {
+    const keys = createFixedKeys({ keys: [key, { ...second, kid: 'second' }] })
+    await expect(keys.find(undefined, 'ES256')).rejects.toMatchObject({ reason: 'token_key_unknown' })
+  })
+
+  it('none, where two have the name', async () => {
+    const keys = createFixedKeys({ keys: [key, second] })
+    await expect(keys.find('test-key', 'ES256')).rejects.toMatchObject({ reason: 'token_key_unknown' })
+  })
+
+  it.each([1, null, {}, ['test-key'], ''])('none, for the name %j', async (kid) => {
+    const keys = createFixedKeys({ keys: [key] })
+    await expect(keys.find(kid, 'ES256')).rejects.toMatchObject({ reason: 'token_key_unknown' })
+  })
+
+  it('none that is there for another algorithm or use', async () => {
+    for (const change of [{ alg: 'ES384' }, { use: 'enc' }]) {
+      const keys = createFixedKeys({ keys: [{ ...key, ...change }] })
+      await expect(keys.find('test-key', 'ES256')).rejects.toMatchObject({ reason: 'token_key_unknown' })
+    }
+  })
+})
+
+function keysOf({ jwks }: TestIssuer): object[] {
+  return jwks.keys as object[]
+}
