@@ -1,0 +1,14 @@
+import { createServer } from 'node:https'
+import { clientCertificateTlsOptions, createGuard, protect } from '@holdfast/pop/resource/node'
+import { api, materials, serve } from '../target.ts'
+
+const { certificate: cert, key, issuer, port } = materials()
+const guard = createGuard({ issuer, identifier: api })
+const server = createServer(
+  { ...clientCertificateTlsOptions, cert, key },
+  protect(guard, (_, response, { token }) => {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ client: token.clientId }))
+  }),
+)
+server.listen(port, '127.0.0.1', serve)

@@ -1,0 +1,47 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { createServer } from 'node:https'
+import { clientCertificateTlsOptions } from '@holdfast/pop/resource/node'
+import Provider from 'oidc-provider'
+import { api, client, materials, serve } from '../target.ts'
+
+const { certificate: cert, key, port } = materials()
+const signing = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+const provider = new Provider(`https://localhost:${port}`, {
+  clients: [
+    {
+      ...client,
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+      response_types: [],
+      token_endpoint_auth_method: 'client_secret_post',
+      id_token_signed_response_alg: 'ES256',
+      tls_client_certificate_bound_access_tokens: true,
+    },
+  ],
+  jwks: { keys: [{ ...signing, alg: 'ES256', use: 'sig' }] },
+  scopes: ['api1'],
+  features: {
+    devInteractions: { enabled: false },
+    clientCredentials: { enabled: true },
+    mTLS: {
+      enabled: true,
+      certificateBoundAccessTokens: true,
+      getCertificate: (ctx: { socket: { getPeerX509Certificate(): unknown } }) => ctx.socket.getPeerX509Certificate(),
+    },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: () => api,
+      getResourceServerInfo: () => ({
+        scope: 'api1',
+        audience: api,
+        accessTokenFormat: 'jwt',
+        accessTokenTTL: 3600,
+        jwt: { sign: { alg: 'ES256' } },
+      }),
+    },
+  },
+})
+provider.on('grant.error', (_, error) => console.error(error))
+provider.on('server_error', (_, error) => console.error(error))
+const server = createServer({ ...clientCertificateTlsOptions, cert, key }, provider.callback())
+server.listen(port, '127.0.0.1', serve)
