@@ -17,7 +17,7 @@ export class StoreOwned extends Error {
   }
 }
 
-/** Holds a database for this process. */
+/** Holds a database for this process, as long as somebody holds this object: a lock that is collected is released. */
 export interface Ownership {
   release(): void
 }

@@ -1,10 +1,19 @@
 import { closeSync, openSync } from 'node:fs'
+import { StoreUnusable } from './unusable.ts'
 
-/** Makes an empty file that only its owner may read and write, unless it is there. One that is there is not opened. */
+/**
+ * Makes an empty file that only its owner may read and write, unless it is there. One that is there is not opened.
+ * @throws {@link StoreUnusable} when there is no such folder, or it may not be written
+ */
 export function createPrivateFile(file: string): void {
   try {
     closeSync(openSync(file, 'wx', 0o600))
   } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause
+    if (!(cause instanceof Error && 'code' in cause)) throw cause
+    if (cause.code === 'EEXIST') return
+    throw new StoreUnusable(
+      `The file ${file} cannot be made (${cause.code}). Make its folder and let this user write there, or write another store.file.`,
+      { cause },
+    )
   }
 }

@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { Kysely } from 'kysely'
 import type { Report } from '../ports/report.ts'
 import type { Store } from '../ports/store.ts'
-import { acquireOwnership } from './owner.ts'
+import { acquireOwnership, type Ownership } from './owner.ts'
 import { createPrivateFile } from './private-file.ts'
 import type { Schema } from './schema.ts'
 import { createSqliteDialect } from './sqlite-dialect.ts'
@@ -27,17 +27,23 @@ export interface SqliteOptions {
  */
 export async function openSqliteStore({ file, report = () => {}, limit = 10_000 }: SqliteOptions): Promise<Store> {
   const ownership = await acquireOwnership(file)
+  const writer = await openWriter({ file, report, limit }, ownership)
+  // What listens to a running worker is never collected: the lock lives exactly as long as the writer.
+  const released = writer.exited.then(() => ownership.release())
+  return createStore(writer, new DatabaseSync(file, { readOnly: true, timeout: 50 }), released)
+}
+
+async function openWriter({ file, report, limit }: Required<SqliteOptions>, ownership: Ownership): Promise<Writer> {
   try {
     createPrivateFile(file)
-    const writer = await Writer.open(file, report, limit)
-    return createStore(writer, new DatabaseSync(file, { readOnly: true, timeout: 50 }), ownership.release)
+    return await Writer.open(file, report, limit)
   } catch (cause) {
     ownership.release()
     throw cause
   }
 }
 
-function createStore(writer: Writer, readonly: DatabaseSync, release: () => void): Store {
+function createStore(writer: Writer, readonly: DatabaseSync, released: Promise<void>): Store {
   const db = new Kysely<Schema>({ dialect: createSqliteDialect(readonly) })
 
   async function read<Answer>(verb: () => Promise<Answer>): Promise<Answer> {
@@ -50,7 +56,7 @@ function createStore(writer: Writer, readonly: DatabaseSync, release: () => void
     const drained = writer.close()
     readonly.close()
     await drained
-    release()
+    await released
   }
 
   return {

@@ -24,18 +24,16 @@ async function serve(port: MessagePort, file: string): Promise<void> {
   try {
     database = await open(file)
   } catch (cause) {
-    tell({ unusable: cause instanceof Error ? cause.message : String(cause) })
-    return port.close()
+    tell({ unusable: sentenceOf(cause, file) })
+    return
   }
   const db = new Kysely<Schema>({ dialect: createSqliteDialect(database) })
   port.on('message', async (order: Order) => {
     if ('close' in order) {
       database.close()
-      return port.close()
+      process.exit()
     }
-    const group = await runGroup(database, db, order.calls)
-    tell({ group })
-    if ('fatal' in group && group.fatal) port.close()
+    tell({ group: await runGroup(database, db, order.calls) })
   })
   tell({ ready: true })
 }
@@ -51,6 +49,11 @@ async function open(file: string): Promise<DatabaseSync> {
     database.close()
     throw cause
   }
+}
+
+function sentenceOf(cause: unknown, file: string): string {
+  if (cause instanceof StoreUnusable) return cause.message
+  return `The database ${file} cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}.`
 }
 
 /** Before 3.52 a reset of the write-ahead log can corrupt the database. */

@@ -20,7 +20,8 @@ const largestGroup = 256
  */
 export class Writer {
   readonly #worker: Worker
-  readonly #exited: Promise<void>
+  /** Resolves when the worker has ended and let go of the database. */
+  readonly exited: Promise<void>
   readonly #report: (report: Report) => void
   readonly #limit: number
   readonly #waiting: Waiting[] = []
@@ -37,7 +38,7 @@ export class Writer {
     })
     worker.on('error', (cause) => this.#fail(String(cause)))
     worker.on('exit', () => this.#fail('the thread that writes has ended'))
-    this.#exited = exitOf(worker)
+    this.exited = exitOf(worker)
   }
 
   /**
@@ -46,10 +47,11 @@ export class Writer {
    * @throws {@link StoreUnusable}
    */
   static async open(file: string, report: (report: Report) => void, limit: number): Promise<Writer> {
-    const worker = new Worker(new URL(import.meta.resolve('holdfast/store-worker')), { workerData: file })
+    const entry = new URL(import.meta.resolve('holdfast/store-worker'))
+    const worker = new Worker(entry, { workerData: file, execArgv: [] })
     const [message]: Message[] = await once(worker, 'message')
     if (message && 'unusable' in message) {
-      await exitOf(worker)
+      await worker.terminate()
       throw new StoreUnusable(message.unusable)
     }
     return new Writer(worker, report, limit)
@@ -79,7 +81,7 @@ export class Writer {
       await this.#drained()
       this.#order({ close: true })
     }
-    await this.#exited
+    await this.exited
   }
 
   async #drained(): Promise<void> {
@@ -124,6 +126,7 @@ export class Writer {
     this.#report({ level: 'error', event: 'store_failed', cause })
     for (const { reject } of left) reject(this.#ended)
     this.#idle?.()
+    void this.#worker.terminate()
   }
 }
 

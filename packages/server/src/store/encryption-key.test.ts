@@ -1,0 +1,47 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { runInChild } from './child-process.ts'
+import { loadEncryptionKey } from './encryption-key.ts'
+import { temporaryFile } from './temporary-store.ts'
+
+describe('the encryption key', () => {
+  it('is read as it was written', () => {
+    const file = temporaryFile(onTestFinished)
+    writeFileSync(file, `${Buffer.alloc(32, 7).toString('base64url')}\n`)
+    expect(loadEncryptionKey(file)).toEqual(new Uint8Array(32).fill(7))
+  })
+
+  it('is made when it is not there, for its owner only, and stays', () => {
+    const file = temporaryFile(onTestFinished)
+    const key = loadEncryptionKey(file)
+    expect(key).toHaveLength(32)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(loadEncryptionKey(file)).toEqual(key)
+  })
+
+  it('differs from file to file', () => {
+    const file = temporaryFile(onTestFinished)
+    expect(loadEncryptionKey(`${file}.one`)).not.toEqual(loadEncryptionKey(`${file}.two`))
+  })
+
+  it.each([
+    { wrong: 'too short', text: Buffer.alloc(31).toString('base64url') },
+    { wrong: 'too long', text: Buffer.alloc(33).toString('base64url') },
+    { wrong: 'in another encoding', text: Buffer.alloc(32).toString('base64') },
+    { wrong: 'empty', text: '' },
+  ])('refuses one that is $wrong, and leaves the file alone', ({ text }) => {
+    const file = temporaryFile(onTestFinished)
+    writeFileSync(file, text)
+    expect(() => loadEncryptionKey(file)).toThrow(expect.objectContaining({ name: 'StoreUnusable' }))
+    expect(readFileSync(file, 'utf8')).toBe(text)
+  })
+
+  it('is one for all processes that make it at the same time', async () => {
+    const file = temporaryFile(onTestFinished)
+    const module = JSON.stringify(new URL('./encryption-key.ts', import.meta.url))
+    const script = `const { loadEncryptionKey } = await import(${module})
+      console.log(Buffer.from(loadEncryptionKey(${JSON.stringify(file)})).toString('hex'))`
+    const keys = await Promise.all(Array.from({ length: 4 }, () => runInChild(onTestFinished, script).line()))
+    expect(new Set(keys)).toEqual(new Set([Buffer.from(loadEncryptionKey(file)).toString('hex')]))
+  })
+})

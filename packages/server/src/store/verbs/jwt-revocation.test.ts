@@ -1,0 +1,29 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openTemporaryStore } from '../temporary-store.ts'
+
+describe('revocations of JWTs', () => {
+  it('are remembered', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.revokeJwt({ jti: 'id', expires: 1000 })
+    expect(await store.isJwtRevoked('id')).toBe(true)
+  })
+
+  it('touch no other JWT', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.revokeJwt({ jti: 'id', expires: 1000 })
+    expect(await store.isJwtRevoked('another')).toBe(false)
+  })
+
+  it.each([
+    { first: 1000, second: 2000 },
+    { first: 2000, second: 1000 },
+  ])('keep the later expiry when $first is repeated with $second', async ({ first, second }) => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.revokeJwt({ jti: 'id', expires: first })
+    await store.revokeJwt({ jti: 'id', expires: second })
+    await store.purge({ before: 2000, limit: 10 })
+    expect(await store.isJwtRevoked('id')).toBe(true)
+    await store.purge({ before: 2001, limit: 10 })
+    expect(await store.isJwtRevoked('id')).toBe(false)
+  })
+})
