@@ -10,6 +10,7 @@ export default defineConfig({
     ],
     experimental: { viteModuleRunner: false },
     pool: 'forks',
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },

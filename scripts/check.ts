@@ -17,6 +17,7 @@ const plain = { ...environment, NO_COLOR: '1' }
 const modules = `${root}/node_modules`
 
 const steps: readonly Step[] = [
+  { name: 'unit', command: [node, 'scripts/test.ts', 'packages/', 'scripts/'] },
   { name: 'types', command: [`${modules}/.bin/tsc`, '-b', '--force'] },
   {
     name: 'lint',
@@ -29,7 +30,6 @@ const steps: readonly Step[] = [
   { name: 'mentions', command: [node, 'scripts/mentions.ts'] },
   { name: 'lockfile', command: [node, 'scripts/lockfile.ts'] },
   { name: 'unused', command: [`${modules}/.bin/knip`] },
-  { name: 'unit', command: [node, 'scripts/test.ts', 'packages/', 'scripts/'] },
   { name: 'packed', command: [node, 'scripts/packed.ts'], after: 'types' },
   { name: 'conformance', command: [node, 'scripts/test.ts', 'conformance/', 'examples/'] },
 ]
