@@ -1,4 +1,4 @@
-import { type Inbound, type Parameters, parseJwt, Refused } from '@holdfast/pop'
+import { type Inbound, type Parameters, parseJwt, Refused, refusals } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import { methodsOf } from '../model/client.ts'
 import { byAssertion } from './assertion.ts'
@@ -41,9 +41,14 @@ export async function authenticate(inbound: Inbound, parameters: Parameters, con
     if (client.disabled) throw new Refused('client_disabled')
     return { client, authentication: authenticationOf(method), uses }
   } catch (error) {
-    if (error instanceof Refused && credentials.kind !== 'identifier') context.attempts.failed(id, inbound.address)
+    if (credentials.kind !== 'identifier' && isFailure(error)) context.attempts.failed(id, inbound.address)
     throw error
   }
+}
+
+/** An outage on our side says nothing about the credentials. */
+function isFailure(error: unknown): boolean {
+  return error instanceof Refused && refusals[error.reason].error === 'invalid_client'
 }
 
 function authenticationOf({ takes, methods }: ClientAuthentication): Authenticated['authentication'] {

@@ -60,10 +60,20 @@ function parseBasic(values: readonly string[] | undefined): Basic | undefined {
   if (token === undefined) {
     throw new Refused(/^basic( |$)/i.test(value) ? 'basic_malformed' : 'authorization_scheme_unknown')
   }
-  const text = Buffer.from(token, 'base64').toString('utf8')
+  const text = decodeUtf8(Buffer.from(token, 'base64'))
   const colon = text.indexOf(':')
   if (colon < 1) throw new Refused('basic_malformed')
   return { clientId: formDecode(text.slice(0, colon)), secret: formDecode(text.slice(colon + 1)) || undefined }
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function decodeUtf8(bytes: Buffer): string {
+  try {
+    return strictUtf8.decode(bytes)
+  } catch (cause) {
+    throw new Refused('basic_malformed', { cause })
+  }
 }
 
 function formDecode(text: string): string {
