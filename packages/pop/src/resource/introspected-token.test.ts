@@ -212,4 +212,3 @@ describe('RFC 7662 tokens that only their issuer can read', () => {
     expect(issuer.fetched.at(-1)).toBe('https://issuer.test/mtls/introspect')
   })
 })
-})
