@@ -6,7 +6,7 @@ const { certificate: cert, key, port } = materials()
 
 /** The limit: the same answer, nothing guarded. */
 const server = createServer({ ...clientCertificateTlsOptions, cert, key }, (_, response) => {
-  response.writeHead(200, { 'content-type': 'application/json' })
+  response.setHeader('content-type', 'application/json')
   response.end(JSON.stringify({ client: client.client_id }))
 })
 server.listen(port, '127.0.0.1', serve)

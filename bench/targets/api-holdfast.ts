@@ -7,7 +7,7 @@ const guard = createGuard({ issuer, identifier: api })
 const server = createServer(
   { ...clientCertificateTlsOptions, cert, key },
   protect(guard, (_, response, { token }) => {
-    response.writeHead(200, { 'content-type': 'application/json' })
+    response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ client: token.clientId }))
   }),
 )

@@ -29,7 +29,8 @@ const server = createServer({ ...clientCertificateTlsOptions, cert, key }, (requ
     const signature = sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString(
       'base64url',
     )
-    response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    response.setHeader('content-type', 'application/json')
+    response.setHeader('cache-control', 'no-store')
     response.end(
       JSON.stringify({ access_token: `${input}.${signature}`, token_type: 'Bearer', expires_in: 3600, scope: 'api1' }),
     )

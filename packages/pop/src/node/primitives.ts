@@ -3,7 +3,7 @@ import {
   createPublicKey,
   hash,
   type KeyObject,
-  randomBytes,
+  randomFillSync,
   type VerifyKeyObjectInput,
   verify,
 } from 'node:crypto'
@@ -15,9 +15,25 @@ import { decodeBase64, factsOf } from './certificates/read.ts'
 /** What the core needs from the platform, by `node:crypto`: everything answers at once. */
 export const nodePrimitives: Primitives = {
   sha256: (bytes) => hash('sha256', bytes, 'buffer'),
-  random: (length) => randomBytes(length),
+  random,
   verify: isSignature,
   readCertificate,
+}
+
+const pool = new Uint8Array(4096)
+let drawn = pool.length
+
+/** Draws from a pool, since a call of the system's generator costs as much for a page as for a handful of bytes. */
+function random(length: number): Uint8Array {
+  if (length > 256) return randomFillSync(new Uint8Array(length))
+  if (drawn + length > pool.length) {
+    randomFillSync(pool)
+    drawn = 0
+  }
+  const bytes = pool.slice(drawn, drawn + length)
+  pool.fill(0, drawn, drawn + length)
+  drawn += length
+  return bytes
 }
 
 /** Length of an ECDSA signature as JOSE writes it: r and s at the size of the curve. RFC 7518 §3.4. */

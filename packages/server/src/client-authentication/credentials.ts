@@ -38,7 +38,7 @@ export function parseCredentials({ headers }: Inbound, parameters: Parameters): 
 }
 
 /** The client that a request names, for the log: not believed, and undefined when it cannot be told. */
-export function claimedClient({ headers, form }: Inbound): string | undefined {
+export function claimedClient({ headers }: Pick<Inbound, 'headers'>, form: Inbound['form']): string | undefined {
   try {
     return parseBasic(headers.authorization)?.clientId ?? form?.find(([name]) => name === 'client_id')?.[1]
   } catch {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type Inbound, type Reason, Refused } from '@holdfast/pop'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { claimedClient } from '../client-authentication/credentials.ts'
 import type { Context } from '../context.ts'
 import type { Endpoint, Outbound } from '../endpoints/endpoint.ts'
 import { refusalOf, renderRefusal, reportOf } from '../endpoints/refusal.ts'
@@ -9,13 +10,14 @@ import { type Arrival, inboundOf, parseForm } from './exchange.ts'
 /** The largest body, in bytes. */
 export const mostBodyBytes = 65_536
 
-/** Our words for what Fastify declines. */
+/** Our words for what Fastify and the connection decline. */
 const reasons: Readonly<Record<string, Reason>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'body_not_form',
   FST_ERR_CTP_INVALID_TYPE: 'body_not_form',
   FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'request_malformed',
   FST_ERR_BAD_URL: 'endpoint_unknown',
+  ECONNRESET: 'request_incomplete',
 }
 
 /**
@@ -43,9 +45,11 @@ export function createApp(
     }
   })
 
-  const refuse = (refused: Refused, request: FastifyRequest, reply: FastifyReply) => {
-    context.report(reportOf(refused))
-    return send(renderRefusal(refused, /^basic /i.test(request.headers.authorization ?? '')), reply)
+  const refuse = (refused: Refused, request: FastifyRequest, reply: FastifyReply, allow?: string) => {
+    const client = claimedClient({ headers: request.raw.headersDistinct }, request.body as Inbound['form'])
+    context.report({ ...reportOf(refused), ...(client === undefined ? {} : { client: client.slice(0, 256) }) })
+    const { status, headers, body } = renderRefusal(refused, /^basic /i.test(request.headers.authorization ?? ''))
+    return send({ status, headers: allow === undefined ? headers : { ...headers, allow }, body }, reply)
   }
   app.setErrorHandler((error: FastifyError, request, reply) => refuse(translate(error), request, reply))
 
@@ -69,12 +73,9 @@ export function createApp(
   app.setNotFoundHandler((request, reply) => {
     const endpoint = paths.get(request.raw.url?.split('?')[0] ?? '')
     const served = endpoint && (endpoint.aliased || !arrivalOf(request.raw).aliasesOnly)
-    if (served)
-      void reply.header(
-        'allow',
-        endpoint.methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)).join(', '),
-      )
-    return refuse(new Refused(served ? 'method_not_allowed' : 'endpoint_unknown'), request, reply)
+    if (!served) return refuse(new Refused('endpoint_unknown'), request, reply)
+    const allow = endpoint.methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)).join(', ')
+    return refuse(new Refused('method_not_allowed'), request, reply, allow)
   })
   return app
 }
@@ -85,11 +86,14 @@ function requirePath(path: string, { url = '' }: IncomingMessage): void {
   if ((query < 0 ? url : url.slice(0, query)) !== path) throw new Refused('endpoint_unknown')
 }
 
+/** Past Fastify's serialisation and hooks, of which we use none. */
 function send({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply {
+  const length = status === 304 ? {} : { 'content-length': Buffer.byteLength(body) }
+  reply
+    .hijack()
+    .raw.writeHead(status, { ...headers, ...length, 'x-content-type-options': 'nosniff' })
+    .end(body)
   return reply
-    .code(status)
-    .headers({ ...headers, 'x-content-type-options': 'nosniff' })
-    .send(body)
 }
 
 function translate(error: FastifyError | Error): Refused {
