@@ -63,5 +63,8 @@ describe('the floors', () => {
 
   it('leave tests free within the repository', () => {
     expect(judge('packages/pop/src/oauth/x.test.ts', "import { a } from '../testing/y.ts'")).toEqual([])
+    const needs = "import { requirePrograms } from '../../../../conformance/requires.ts'"
+    expect(judge('packages/pop/src/oauth/x.test.ts', needs)).toEqual([])
+    expect(judge('packages/pop/src/oauth/x.ts', needs)).toHaveLength(1)
   })
 })

@@ -73,6 +73,8 @@ export const law: Readonly<Record<string, Floors>> = {
   'packages/console': { name: '@holdfast/console', packages: ['@holdfast/pop'], units: { '': { floor: 0 } } },
 }
 
+/** The one file that tests anywhere may take from outside their package. */
+const needs = 'conformance/requires.ts'
 const outside = /^(?:conformance|examples|bench)\//
 const worldly = /^node:(?!(?:buffer|crypto|net|url|util)$)/
 const impurities = [
@@ -91,13 +93,12 @@ export function breaches(
 ): readonly string[] {
   return [...files].flatMap(([path, source]) => {
     const home = packageOf(path)
-    const isTest = /\.test(?:-d)?\.ts$/.test(path)
     const imports = importsOf(source).flatMap(({ specifier, line }) => {
       const wrong =
-        crossing(path, specifier, published) ?? (home && !isTest ? climbing(home, path, specifier) : undefined)
+        crossing(path, specifier, published) ?? (home && !isTest(path) ? climbing(home, path, specifier) : undefined)
       return wrong ? [`${path}:${line} imports ${specifier}: ${wrong}`] : []
     })
-    return home && !isTest ? [...imports, ...impure(home, path, source)] : imports
+    return home && !isTest(path) ? [...imports, ...impure(home, path, source)] : imports
   })
 }
 
@@ -110,7 +111,8 @@ function crossing(
   const home = packageOf(path)
   if (specifier.startsWith('.')) {
     const target = join(dirname(path), specifier)
-    if (home && !target.startsWith(`${home}/src/`)) return 'it leaves the package'
+    if (home && !target.startsWith(`${home}/src/`) && !(isTest(path) && target === needs))
+      return 'it leaves the package'
     if (outside.test(path) && target.startsWith('packages/')) return 'use a published subpath'
     return undefined
   }
@@ -173,6 +175,10 @@ function unitOf(home: string, path: string): Place | undefined {
 
 function isHeld(path: string): boolean {
   return packageOf(path) !== undefined || outside.test(path)
+}
+
+function isTest(path: string): boolean {
+  return /\.test(?:-d)?\.ts$/.test(path)
 }
 
 function packageOf(path: string): string | undefined {
