@@ -14,6 +14,8 @@ export interface Seen {
   readonly form: URLSearchParams
   /** `x5t#S256` of the certificate of the connection. */
   readonly thumbprint: string | undefined
+  /** Counts connections, from 1. */
+  readonly connection: number
   /** The TLS session of the connection was begun by an earlier one. */
   readonly isResumed: boolean
 }
@@ -66,12 +68,15 @@ export async function startStub(
 ): Promise<StubServer> {
   const seen: Seen[] = []
   const sockets = new Set<Socket>()
+  const connections = new WeakMap<Socket, number>()
+  let count = 0
   const { port = 0, ...tls } = options
   const server = createServer(
     { cert: pair.certificate, key: pair.key, requestCert: true, rejectUnauthorized: false, ca: [], ...tls },
     (request, response) => void respond(request, response),
   )
   server.on('connection', (socket) => sockets.add(socket.once('close', () => sockets.delete(socket))))
+  server.on('secureConnection', (socket) => connections.set(socket, ++count))
   server.on('tlsClientError', () => undefined)
   await new Promise<void>((resolve) => server.listen(port, 'localhost', resolve))
   const address = portOf(server)
@@ -79,7 +84,7 @@ export async function startStub(
 
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
-      const known = await read(request)
+      const known = await read(request, connections.get(request.socket) ?? 0)
       seen.push(known)
       const { status = 200, headers = {}, body } = await answer(known, origin)
       response.writeHead(status, { 'content-type': 'application/json', ...headers })
@@ -114,7 +119,7 @@ export function unsignedJwt(claims: object): string {
   return `${part({ alg: 'ES256', typ: 'at+jwt' })}.${part(claims)}.${encodeBase64url(new Uint8Array(64))}`
 }
 
-async function read(request: IncomingMessage): Promise<Seen> {
+async function read(request: IncomingMessage, connection: number): Promise<Seen> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk)
   const socket = request.socket as TLSSocket
@@ -125,6 +130,7 @@ async function read(request: IncomingMessage): Promise<Seen> {
     authorization: request.headers.authorization,
     form: new URLSearchParams(Buffer.concat(chunks).toString()),
     thumbprint: certificate && thumbprintOf(certificate.raw),
+    connection,
     isResumed: socket.isSessionReused(),
   }
 }

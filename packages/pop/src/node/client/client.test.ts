@@ -140,16 +140,38 @@ describe('a server that goes away', () => {
     expect((await client.token({ scope: 'another' })).scope).toBe('another')
   })
 
-  it('that cuts a kept connection is asked again over a fresh one, by token requests and GET', async () => {
-    let cuts = 1
+  it.each(['GET', 'token request'])(
+    'that dies under a %s and under idle connections is asked again over a fresh one',
+    async (what) => {
+      let dead = 0
+      const server = await start(async (seen, origin) => {
+        if (seen.connection <= dead) throw new Error('cut')
+        const isSlow = seen.path === '/slow' || seen.form.get('scope') === 'slow'
+        await new Promise((resolve) => setTimeout(resolve, isSlow ? 100 : 20))
+        if (!isSlow || dead > 0) return good(seen, origin)
+        dead = seen.connection
+        throw new Error('cut')
+      })
+      const client = createClientOf(server)
+      await client.token()
+      const quick = client.fetch(`${server.origin}/identity`)
+      const slow = what === 'GET' ? client.fetch(`${server.origin}/slow`) : client.token({ scope: 'slow' })
+      await (await quick).text()
+      await slow
+      expect(server.seen.at(-1)?.connection).toBe(dead + 1)
+    },
+  )
+
+  it('that cuts the connection of a POST leaves it at that, since the call may have been carried out', async () => {
     const server = await start((seen, origin) => {
-      if (seen.path !== '/token' || seen.form.get('scope') !== 'cut') return good(seen, origin)
-      if (cuts-- > 0) throw new Error('cut')
+      if (seen.method === 'POST' && seen.path === '/identity') throw new Error('cut')
       return good(seen, origin)
     })
     const client = createClientOf(server)
-    await client.token()
-    expect((await client.token({ scope: 'cut' })).scope).toBe('cut')
+    await expect(client.fetch(`${server.origin}/identity`, { method: 'POST' })).rejects.toMatchObject({
+      reason: 'connection_lost',
+    })
+    expect(server.seen.filter(({ path }) => path === '/identity')).toHaveLength(1)
   })
 
   it('[C16] that cuts every connection before it ever answers has probably rejected the certificate', async () => {
@@ -204,7 +226,7 @@ describe('closing', () => {
 })
 
 async function start(
-  answer: (seen: Seen, origin: string) => StubAnswer = good,
+  answer: Parameters<typeof startStub>[1] = good,
   options: Parameters<typeof startStub>[2] = {},
 ): Promise<StubServer> {
   const server = await startStub(identity, answer, options)
