@@ -1,0 +1,71 @@
+import type { Seconds } from '@holdfast/pop'
+import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
+import type { AdministrationContext } from './administration-context.ts'
+import { AdministrationError } from './administration-error.ts'
+import { rotateSigningKey } from './signing-keys.ts'
+
+/** A signing key as it is shown: never its private half. */
+export interface ShownKey extends Pick<SigningKey, 'kid' | 'algorithm' | 'stage' | 'created'> {
+  /** Since when it has been at its stage. */
+  readonly since?: Seconds
+  /** Until when a retired key stays published. */
+  readonly expires?: Seconds
+}
+
+/** The signing keys, in the order of their making. */
+export async function listKeys(
+  _data: object,
+  { store }: Pick<AdministrationContext, 'store'>,
+): Promise<{ readonly keys: readonly ShownKey[] }> {
+  return { keys: (await store.listSigningKeys()).map(shown) }
+}
+
+/** The next key of an algorithm signs from now on, or of every algorithm; tokens that are out stay valid. */
+export async function rotateKeys(
+  { algorithm }: { readonly algorithm?: string | undefined },
+  context: AdministrationContext,
+): Promise<{ readonly rotated: readonly SigningAlgorithm[]; readonly keys: readonly ShownKey[] }> {
+  const { store, signer, encryptionKey, now } = context
+  const held = new Set((await store.listSigningKeys()).map((key) => key.algorithm))
+  const rotated = [...held].filter((each) => algorithm === undefined || each === algorithm)
+  if (rotated.length === 0)
+    throw new AdministrationError(
+      'unknown',
+      `There is no signing key for "${algorithm}". Those there are: ${[...held].join(', ')}.`,
+    )
+  const lifetime = await longestLifetime(context)
+  for (const each of rotated) await rotateSigningKey(store, { algorithm: each, encryptionKey, now: now(), lifetime })
+  await signer.reload()
+  return { rotated, ...(await listKeys({}, context)) }
+}
+
+/** Clocks of APIs may be this far behind. */
+const skew: Seconds = 300
+
+/** How long a token can live that was signed just now. */
+async function longestLifetime({
+  settings,
+  store,
+}: Pick<AdministrationContext, 'settings' | 'store'>): Promise<Seconds> {
+  const clients = [...settings.clients, ...(await store.listClients())]
+  return (
+    skew +
+    Math.max(
+      settings.accessTokens.lifetime,
+      ...settings.apis.map(({ accessTokens }) => accessTokens.lifetime),
+      ...clients.map(({ access_token_lifetime }) => access_token_lifetime ?? 0),
+    )
+  )
+}
+
+function shown(key: SigningKey): ShownKey {
+  const { kid, algorithm, stage, created } = key
+  return {
+    kid,
+    algorithm,
+    stage,
+    created,
+    ...(key.stage === 'next' ? {} : { since: key.since }),
+    ...(key.stage === 'retired' ? { expires: key.expires } : {}),
+  }
+}

@@ -1,0 +1,71 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { isJsonObject, isSignatureAlgorithm, parseJsonObject, type SignatureAlgorithm } from '@holdfast/pop'
+import { type ClientAuthentication, clientSecret, privateKeyJwt } from '@holdfast/pop/client/node'
+import type { Command } from 'commander'
+import { parse } from 'yaml'
+import { Failure } from './exit.ts'
+import { readTextFile } from './input-file.ts'
+
+/** How the command line says who a client is. */
+export interface ClientCredentials {
+  readonly secret?: string
+  readonly secretFile?: string
+  readonly assertionKey?: string
+}
+
+const developmentSettings = '.holdfast/holdfast.yaml'
+const secretVariable = 'HOLDFAST_CLIENT_SECRET'
+
+/** Adds the options by which a client authenticates. */
+export function addCredentialOptions(command: Command): Command {
+  return command
+    .option('--secret <secret>', 'client secret; others can see it in the list of processes')
+    .option('--secret-file <file>', `file of the client secret (or set ${secretVariable})`)
+    .option('--assertion-key <file>', 'private key, PEM or JWK, that signs client assertions (private_key_jwt)')
+}
+
+/** How the client authenticates. None when nothing was said: a public client, or one whose certificate speaks for it. */
+export async function authenticationOf({
+  secret,
+  secretFile,
+  assertionKey,
+}: ClientCredentials): Promise<ClientAuthentication | undefined> {
+  if ([secret, secretFile, assertionKey].filter((each) => each !== undefined).length > 1)
+    throw new Failure(2, 'Give one of --secret, --secret-file and --assertion-key.')
+  if (assertionKey !== undefined) return assertionBy(await readTextFile(assertionKey), assertionKey)
+  if (secretFile !== undefined) return clientSecret((await readTextFile(secretFile)).replace(/\r?\n$/, ''))
+  const value = secret ?? process.env[secretVariable]
+  return value === undefined || value === '' ? undefined : clientSecret(value)
+}
+
+/** The issuer that was named, or the one of the development server in this folder. */
+export async function issuerOf(given: string | undefined): Promise<string> {
+  if (given !== undefined) return given
+  const settings: unknown = existsSync(developmentSettings) ? parse(await readTextFile(developmentSettings)) : undefined
+  if (isJsonObject(settings) && typeof settings.issuer === 'string') return settings.issuer
+  throw new Failure(2, 'Name the authorization server with --issuer, such as --issuer https://localhost:5001')
+}
+
+function assertionBy(text: string, file: string): ClientAuthentication {
+  try {
+    const written = parseJsonObject(text)
+    const key = createPrivateKey(written ? { key: { ...written }, format: 'jwk' } : text)
+    const named = written?.alg
+    const alg = isSignatureAlgorithm(named) ? named : algorithmFor(createPublicKey(key).export({ format: 'jwk' }).crv)
+    const kid = written?.kid
+    return privateKeyJwt({ key: key.export({ format: 'jwk' }), alg, ...(typeof kid === 'string' ? { kid } : {}) })
+  } catch (cause) {
+    throw new Failure(66, `${file} holds no private key that can be used: write PEM (PKCS #8) or a JWK.`, cause)
+  }
+}
+
+function algorithmFor(curve: string | undefined): SignatureAlgorithm {
+  const byCurve: Readonly<Record<string, SignatureAlgorithm>> = {
+    'P-256': 'ES256',
+    'P-384': 'ES384',
+    'P-521': 'ES512',
+    Ed25519: 'EdDSA',
+  }
+  return byCurve[curve ?? ''] ?? 'PS256'
+}

@@ -1,0 +1,273 @@
+import { X509Certificate } from 'node:crypto'
+import { isJsonObject, type JsonObject, parseJsonObject } from '@holdfast/pop'
+import { formatDistinguishedName } from '@holdfast/pop/certificates'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { SecretChange, ShownClient } from '../administration/clients.ts'
+import { publicJwkOf } from '../development/credentials.ts'
+import { clientAuthenticationMethods } from '../model/client.ts'
+import { Failure } from './exit.ts'
+import { readCertificateFile, readTextFile } from './input-file.ts'
+import { administering } from './operator.ts'
+import { configOption } from './settings-file.ts'
+import { harmless, renderTable, type Terminal } from './terminal.ts'
+
+interface ClientOptions {
+  readonly config?: string
+  readonly json?: true
+  readonly name?: string
+  readonly method?: (typeof clientAuthenticationMethods)[number]
+  readonly scope?: string
+  readonly certificate?: string
+  readonly jwks?: string
+  readonly trustGroup?: string
+  readonly subjectDn?: string
+  readonly sanDns?: string
+  readonly sanUri?: string
+  readonly sanIp?: string
+  readonly sanEmail?: string
+  readonly bound?: boolean
+  readonly format?: 'jwt' | 'reference'
+  readonly lifetime?: number
+  readonly introspects?: string[]
+  readonly secretFile?: string
+  readonly generateSecret?: true
+  readonly disabled?: boolean
+  readonly unset?: string[]
+}
+
+/** `holdfast client add|list|show|edit|remove` */
+export function addClientCommand(program: Command, terminal: Terminal): void {
+  const client = program
+    .command('client')
+    .description('Manage the clients in the store, of a running server or a stopped one.')
+
+  registration(client.command('add').description('Add a client. A generated secret is shown once, and never again.'))
+    .addHelpText(
+      'after',
+      `
+Without --method: --certificate with --trust-group registers the certificate's subject (tls_client_auth), --certificate
+alone the certificate itself (self_signed_tls_client_auth), --jwks keys (private_key_jwt), and nothing a secret.
+
+  $ holdfast client add shop --scope api1
+  $ holdfast client add till --certificate till.pem --trust-group stores --scope api1
+  $ holdfast client add device --certificate device.pem --scope api1`,
+    )
+    .action(async (clientId: string, options: ClientOptions) => {
+      const members = { client_id: clientId, ...(await membersOf(options)) }
+      const secret = await secretOf(options, needsSecret(members))
+      const data = { client: members, ...(secret === undefined ? {} : { secret }) }
+      report(await administering(options.config, ({ administer }) => administer('client-add', data)), options, terminal)
+    })
+
+  client
+    .command('list')
+    .description('List all clients, those of the settings too.')
+    .option(...configOption)
+    .option('--json', 'print JSON')
+    .action(async ({ config, json }: ClientOptions) => {
+      const { clients } = await administering(config, ({ administer }) => administer('client-list', {}))
+      terminal.out(json ? JSON.stringify({ clients }, null, 2) : renderList(clients, terminal))
+    })
+
+  client
+    .command('show')
+    .description('Show one client. Its secret cannot be shown.')
+    .argument('<id>', 'client_id')
+    .option(...configOption)
+    .option('--json', 'print JSON')
+    .action(async (clientId: string, { config, json }: ClientOptions) => {
+      const shown = await administering(config, ({ administer }) => administer('client-show', { clientId }))
+      terminal.out(json ? JSON.stringify(shown, null, 2) : renderClient(shown.client, terminal))
+    })
+
+  registration(client.command('edit').description('Change a client of the store. What is not named stays as it is.'))
+    .option('--unset <member...>', 'registered members to take away, such as access_token_lifetime')
+    .addHelpText(
+      'after',
+      `
+  $ holdfast client edit shop --scope "api1 api2"
+  $ holdfast client edit shop --generate-secret
+  $ holdfast client edit shop --disabled`,
+    )
+    .action(async (clientId: string, options: ClientOptions) => {
+      const removed = Object.fromEntries((options.unset ?? []).map((member) => [member, null]))
+      const change = { ...removed, ...(await membersOf(options)) }
+      const secret = await secretOf(options, false)
+      const data = { clientId, change, ...(secret === undefined ? {} : { secret }) }
+      report(
+        await administering(options.config, ({ administer }) => administer('client-edit', data)),
+        options,
+        terminal,
+      )
+    })
+
+  client
+    .command('remove')
+    .description('Remove a client of the store, and its reference tokens with it. Its JWTs live until they expire.')
+    .argument('<id>', 'client_id')
+    .option(...configOption)
+    .option('--json', 'print JSON')
+    .action(async (clientId: string, { config, json }: ClientOptions) => {
+      const done = await administering(config, ({ administer }) => administer('client-remove', { clientId }))
+      terminal.out(json ? JSON.stringify(done) : `Removed ${done.removed}.`)
+    })
+}
+
+function registration(command: Command): Command {
+  return command
+    .argument('<id>', 'client_id')
+    .option('--name <name>', 'a name for people')
+    .addOption(new Option('--method <method>', 'how it authenticates').choices(clientAuthenticationMethods))
+    .option('--scope <scope>', 'scopes that it may ask for, separated by spaces')
+    .option('--certificate <file>', 'certificate, PEM or DER, that it authenticates with')
+    .option('--trust-group <name>', 'group of CAs that may vouch for it (tls_client_auth)')
+    .option('--subject-dn <name>', 'subject as RFC 4514 writes it, in place of --certificate')
+    .option('--san-dns <name>', 'DNS name in its certificate, in place of the subject')
+    .option('--san-uri <uri>', 'URI in its certificate, in place of the subject')
+    .option('--san-ip <address>', 'IP address in its certificate, in place of the subject')
+    .option('--san-email <address>', 'e-mail address in its certificate, in place of the subject')
+    .option('--jwks <file>', 'JWK, JWK set or PEM of its public keys (private_key_jwt)')
+    .option('--generate-secret', 'make a secret and print it, this once')
+    .option('--secret-file <file>', 'file of a secret that you chose')
+    .option('--bound', 'refuse it without a certificate: bound tokens only')
+    .option('--no-bound', 'unbound tokens too')
+    .addOption(new Option('--format <format>', 'form of its access tokens').choices(['jwt', 'reference']))
+    .option('--lifetime <seconds>', 'lifetime of its access tokens', parseLifetime)
+    .option('--introspects <uri...>', 'APIs on whose behalf it introspects tokens')
+    .option('--disabled', 'refuse it, and its tokens')
+    .option('--no-disabled', 'accept it again')
+    .option(...configOption)
+    .option('--json', 'print JSON')
+}
+
+async function membersOf(options: ClientOptions): Promise<JsonObject> {
+  const { name, scope, format, lifetime, introspects, bound, disabled, trustGroup } = options
+  const credentials = await credentialsOf(options)
+  const all = {
+    client_name: name,
+    scope,
+    access_token_format: format,
+    access_token_lifetime: lifetime,
+    introspects,
+    tls_client_certificate_bound_access_tokens: bound,
+    disabled,
+    trust_group: trustGroup,
+    ...credentials,
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+
+async function credentialsOf(options: ClientOptions): Promise<JsonObject> {
+  const { method, certificate, jwks, trustGroup, subjectDn, sanDns, sanUri, sanIp, sanEmail } = options
+  const subject = {
+    tls_client_auth_subject_dn: subjectDn,
+    tls_client_auth_san_dns: sanDns,
+    tls_client_auth_san_uri: sanUri,
+    tls_client_auth_san_ip: sanIp,
+    tls_client_auth_san_email: sanEmail,
+  }
+  const hasSubject = Object.values(subject).some((value) => value !== undefined)
+  const assumed = method ?? (hasSubject || trustGroup !== undefined ? 'tls_client_auth' : undefined)
+  if (jwks !== undefined)
+    return { token_endpoint_auth_method: method ?? 'private_key_jwt', jwks: jwksIn(await readTextFile(jwks), jwks) }
+  if (certificate === undefined)
+    return { ...subject, ...(assumed === undefined ? {} : { token_endpoint_auth_method: assumed }) }
+  const { der, pem } = await readCertificateFile(certificate)
+  if (assumed === 'tls_client_auth') {
+    const own = hasSubject ? subject : { tls_client_auth_subject_dn: subjectDnOf(der, certificate) }
+    return { token_endpoint_auth_method: assumed, ...own }
+  }
+  if (assumed !== undefined && assumed !== 'self_signed_tls_client_auth')
+    throw new Failure(2, `--certificate is not for --method ${assumed}: such a client may present any certificate.`)
+  const x5c = [der.toString('base64')]
+  return { token_endpoint_auth_method: 'self_signed_tls_client_auth', jwks: { keys: [{ ...publicJwkOf(pem), x5c }] } }
+}
+
+function subjectDnOf(der: Buffer, file: string): string {
+  const subject = formatDistinguishedName(der)
+  if (subject !== undefined) return subject
+  const names = new X509Certificate(der).subjectAltName
+  throw new Failure(
+    1,
+    `${file} has an empty subject: register one of its other names instead (${names ?? 'it has none'}).`,
+  )
+}
+
+function jwksIn(text: string, file: string): JsonObject {
+  const written = parseJsonObject(text)
+  if (written && Array.isArray(written.keys)) return written
+  if (written) return { keys: [written] }
+  try {
+    return { keys: [publicJwkOf(text)] }
+  } catch (cause) {
+    throw new Failure(66, `${file} holds no key: write a JWK, a JWK set or PEM.`, cause)
+  }
+}
+
+async function secretOf(
+  { secretFile, generateSecret }: ClientOptions,
+  needed: boolean,
+): Promise<SecretChange | undefined> {
+  if (secretFile !== undefined && generateSecret)
+    throw new Failure(2, 'Give one of --secret-file and --generate-secret.')
+  if (secretFile !== undefined) return { chosen: (await readTextFile(secretFile)).replace(/\r?\n$/, '') }
+  return generateSecret || needed ? 'generate' : undefined
+}
+
+function needsSecret({ token_endpoint_auth_method: method }: JsonObject): boolean {
+  return method === undefined || method === 'client_secret_basic' || method === 'client_secret_post'
+}
+
+function report(
+  { client, secret }: { readonly client: ShownClient; readonly secret?: string },
+  { json }: ClientOptions,
+  terminal: Terminal,
+): void {
+  const { out, style } = terminal
+  if (json) out(JSON.stringify({ client, ...(secret === undefined ? {} : { client_secret: secret }) }, null, 2))
+  else out([renderClient(client, terminal), ...(secret === undefined ? [] : ['', ...once(secret, style)])].join('\n'))
+}
+
+function once(secret: string, { strong, dim }: Terminal['style']): readonly string[] {
+  return [
+    `${strong('client_secret')}  ${secret}`,
+    dim('Keep it now: it is stored as a hash and cannot be shown again.'),
+  ]
+}
+
+function renderList(clients: readonly ShownClient[], { columns, style }: Terminal): string {
+  const rows = clients.map((each) => [
+    each.client_id,
+    methodOf(each),
+    each.readOnly ? 'settings' : 'store',
+    [each.scope, each.disabled ? style.bad('disabled') : ''].filter((part) => part !== '').join(' '),
+  ])
+  return renderTable([['client_id', 'authenticates by', 'from', 'scope'].map(style.dim), ...rows], columns)
+}
+
+function renderClient(client: ShownClient, { columns, style }: Terminal): string {
+  const { hasSecret, readOnly, jwks, ...members } = client
+  const rows = Object.entries({
+    ...members,
+    token_endpoint_auth_method: methodOf(client),
+    ...(jwks ? { jwks: `${jwks.keys.length} key(s)` } : {}),
+    secret: hasSecret ? 'set' : 'none',
+    stands_in: readOnly ? 'the settings' : 'the store',
+  })
+  return renderTable(
+    rows
+      .filter(([, value]) => value !== undefined && value !== '' && !(Array.isArray(value) && value.length === 0))
+      .map(([name, value]) => [style.dim(name), harmless(isJsonObject(value) ? JSON.stringify(value) : String(value))]),
+    columns,
+  )
+}
+
+function methodOf({ token_endpoint_auth_method, hasSecret }: ShownClient): string {
+  return token_endpoint_auth_method ?? (hasSecret ? 'secret, by Basic or form' : 'none')
+}
+
+function parseLifetime(text: string): number {
+  const seconds = Number(text)
+  if (!Number.isInteger(seconds)) throw new InvalidArgumentError('Write a number of seconds.')
+  return seconds
+}

@@ -1,0 +1,66 @@
+import type { JsonObject } from '@holdfast/pop'
+import type { Command } from 'commander'
+import { stringify } from 'yaml'
+import { readFiles } from '../outbound/files.ts'
+import { parseSettings, type Settings, settingsJsonSchema } from '../settings.ts'
+import { configOption, readSettingsFile } from './settings-file.ts'
+import type { Terminal } from './terminal.ts'
+
+/** `holdfast config check|print|schema` */
+export function addConfigCommand(program: Command, terminal: Terminal): void {
+  const config = program.command('config').description('Check and print settings.')
+
+  config
+    .command('check')
+    .description('Say whether the settings can be used: exit 0, or 78 with what is wrong.')
+    .option(...configOption)
+    .option('--json', 'print JSON')
+    .action(async ({ config: given, json }: { config?: string; json?: true }) => {
+      const { file, directory, written } = await readSettingsFile(given)
+      const { issuer } = readFiles(parseSettings(written), directory)
+      terminal.out(json ? JSON.stringify({ file, issuer, usable: true }) : `${file}: usable. Issuer: ${issuer}`)
+    })
+
+  config
+    .command('print')
+    .description('Print the settings as they work, with every default. Secrets are redacted.')
+    .option(...configOption)
+    .option('--json', 'print JSON')
+    .action(async ({ config: given, json }: { config?: string; json?: true }) => {
+      const settings = parseSettings((await readSettingsFile(given)).written)
+      const shown = redacted(settings)
+      const notes = notesOn(settings)
+      if (json) terminal.out(JSON.stringify({ settings: shown, notes }, null, 2))
+      else terminal.out([...notes.map((note) => `# ${note}`), stringify(shown).trimEnd()].join('\n'))
+    })
+
+  config
+    .command('schema')
+    .description('Print the JSON Schema of the settings, for editors.')
+    .action(() => terminal.out(JSON.stringify(settingsJsonSchema(), null, 2)))
+}
+
+/** The settings without what is secret in them. */
+export function redacted({ listen, clients, ...rest }: Settings): JsonObject {
+  const { public: open, mutualTls } = listen
+  return {
+    ...rest,
+    listen: { public: withoutKey(open), ...(mutualTls ? { mutualTls: withoutKey(mutualTls) } : {}) },
+    clients: clients.map(({ client_secret, client_secret_hash, ...client }) => ({
+      ...client,
+      ...(client_secret === undefined ? {} : { client_secret: '[redacted]' }),
+      ...(client_secret_hash === undefined ? {} : { client_secret_hash: '[redacted]' }),
+    })),
+  }
+}
+
+/** What follows from the settings and is easily overlooked. */
+export function notesOn({ mutualTls: { trustGroups } }: Settings): readonly string[] {
+  return Object.entries(trustGroups)
+    .filter(([, { crl }]) => crl === undefined)
+    .map(([name]) => `mutualTls.trustGroups.${name}: revocation is off, since there is no crl.`)
+}
+
+function withoutKey({ key, ...listener }: Settings['listen']['public']): JsonObject {
+  return { ...listener, key: key.includes('PRIVATE KEY') ? '[redacted]' : key }
+}

@@ -1,0 +1,106 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { type Development, startDevelopment } from '../development/development.ts'
+import { programName } from './self.ts'
+import { untilStopped } from './stopped.ts'
+import { renderTable, type Terminal } from './terminal.ts'
+
+/** Where everything of development lies, and nowhere else. */
+const directory = '.holdfast'
+
+/** `holdfast dev` */
+export function addDevCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('dev')
+    .description('Run a seeded server and a sample API on localhost, with data under ./.holdfast')
+    .option('-p, --port-base <number>', 'listens on the three ports that follow', parsePortBase, 5000)
+    .option('--json', 'print where everything is as one line of JSON')
+    .addHelpText(
+      'after',
+      `
+A second start keeps everything: CA, keys, clients, tokens. To begin anew, remove ./.holdfast
+
+  $ holdfast dev
+  $ holdfast dev --port-base 6000     https://localhost:6001, 6002 and 6003`,
+    )
+    .action(async ({ portBase, json }: { portBase: number; json?: true }) => {
+      const ports = { issuer: portBase + 1, mutualTls: portBase + 2, api: portBase + 3 }
+      const development = await startDevelopment({
+        directory,
+        ports,
+        report({ level, event, reason, client, seen }) {
+          if (level !== 'info' || reason !== undefined)
+            terminal.note([event, reason, client, seen].filter((part) => part !== undefined).join(' '))
+        },
+      })
+      const { origins } = development
+      terminal.out(
+        json ? JSON.stringify({ ...origins, directory: development.directory }) : welcome(development, terminal),
+      )
+      try {
+        await untilStopped()
+      } finally {
+        await development.close()
+      }
+    })
+}
+
+function welcome({ origins: { issuer, mutualTls, api } }: Development, { columns, style }: Terminal): string {
+  const holdfast = programName()
+  const places = renderTable(
+    [
+      ['issuer', issuer],
+      ['mTLS', `${mutualTls}   asks for client certificates`],
+      ['sample API', `${api}   GET /identity, scope api1`],
+      ['data', `${directory}/   CA: ${directory}/tls/ca.pem, settings: ${directory}/holdfast.yaml`],
+    ],
+    columns,
+    '  ',
+  )
+  const clients = renderTable(
+    [
+      ['client', 'secret "secret"; with any certificate its tokens are bound'],
+      ['reference', 'secret "secret"; reference tokens'],
+      ['mtls', `its certificate: --cert ${directory}/tls/mtls.pem --key ${directory}/tls/mtls.key`],
+      ['pinned', `its certificate: --cert ${directory}/tls/pinned.pem --key ${directory}/tls/pinned.key`],
+      ['assertion', `signed assertions: --assertion-key ${directory}/assertion.key`],
+      ['api1', 'secret "api1-secret"; introspects for the sample API'],
+    ],
+    columns,
+    '  ',
+  )
+  const identity = `${api}/identity`
+  const secure = `--cacert ${directory}/tls/ca.pem --cert c.pem --key c.key`
+  return `${style.strong('Holdfast development server')}
+
+${places}
+
+${style.strong('Clients')}
+
+${clients}
+
+${style.strong('Try it, in another terminal in this folder')}
+
+  ${holdfast} token --client client --secret secret --scope api1
+  ${holdfast} call ${identity}
+  ${holdfast} steal
+
+${style.strong('The same with openssl and curl')}
+
+  openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=client -days 10 \\
+    -keyout c.key -out c.pem
+  TOKEN=$(curl -s ${secure} \\
+    -d 'grant_type=client_credentials&client_id=client&client_secret=secret' \\
+    -d scope=api1 ${mutualTls}/token \\
+    | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+  curl ${secure} \\
+    -H "Authorization: Bearer $TOKEN" ${identity}
+
+Ctrl+C stops it. A second start keeps everything.`
+}
+
+function parsePortBase(text: string): number {
+  const base = Number(text)
+  if (!Number.isInteger(base) || base < 0 || base > 65_532)
+    throw new InvalidArgumentError('Write a number from 0 to 65532.')
+  return base
+}

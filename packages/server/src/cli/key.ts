@@ -1,0 +1,50 @@
+import type { Command } from 'commander'
+import type { ShownKey } from '../administration/keys.ts'
+import { renderMoment } from './moment.ts'
+import { administering } from './operator.ts'
+import { configOption } from './settings-file.ts'
+import { renderTable, type Terminal } from './terminal.ts'
+
+interface KeyOptions {
+  readonly config?: string
+  readonly algorithm?: string
+  readonly json?: true
+}
+
+/** `holdfast key list|rotate` */
+export function addKeyCommand(program: Command, terminal: Terminal): void {
+  const key = program.command('key').description('List and rotate the keys that sign tokens.')
+
+  key
+    .command('list')
+    .description('List the signing keys. `next` is published before it signs, `retired` as long as its tokens live.')
+    .option(...configOption)
+    .option('--json', 'print JSON')
+    .action(async ({ config, json }: KeyOptions) => {
+      const { keys } = await administering(config, ({ administer }) => administer('key-list', {}))
+      terminal.out(json ? JSON.stringify({ keys }, null, 2) : render(keys, terminal))
+    })
+
+  key
+    .command('rotate')
+    .description('Let the next key sign from now on. Tokens that are out stay valid.')
+    .option('--algorithm <name>', 'of this algorithm only')
+    .option(...configOption)
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\n  $ holdfast key rotate --algorithm ES256')
+    .action(async ({ config, json, algorithm }: KeyOptions) => {
+      const data = algorithm === undefined ? {} : { algorithm }
+      const { rotated, keys } = await administering(config, ({ administer }) => administer('key-rotate', data))
+      terminal.out(json ? JSON.stringify({ rotated, keys }, null, 2) : render(keys, terminal))
+    })
+}
+
+function render(keys: readonly ShownKey[], { columns, style }: Terminal): string {
+  const rows = keys.map(({ kid, algorithm, stage, created, since, expires }) => [
+    algorithm,
+    stage === 'active' ? style.good(stage) : stage,
+    kid,
+    expires === undefined ? renderMoment(since ?? created) : `until ${renderMoment(expires)}`,
+  ])
+  return renderTable([['algorithm', 'stage', 'kid', 'since'].map(style.dim), ...rows], columns)
+}

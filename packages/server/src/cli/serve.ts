@@ -1,0 +1,55 @@
+import type { Command } from 'commander'
+import { createAuthorizationServer } from '../main.ts'
+import type { Report } from '../ports/report.ts'
+import { parseSettings, type SettingsInput } from '../settings.ts'
+import { Failure } from './exit.ts'
+import { createLog } from './log.ts'
+import { configOption, readSettingsFile } from './settings-file.ts'
+import { untilStopped } from './stopped.ts'
+import type { Terminal } from './terminal.ts'
+
+/** `holdfast serve` */
+export function addServeCommand(program: Command, _terminal: Terminal): void {
+  program
+    .command('serve')
+    .description('Run the authorization server, logging JSON lines to standard output.')
+    .option(...configOption)
+    .addHelpText(
+      'after',
+      `
+SIGTERM and SIGINT drain it: requests in flight finish, then it exits 0.
+While it runs, \`holdfast client\` and \`holdfast key\` reach it through holdfast.sock beside its database.
+
+  $ holdfast serve --config holdfast.yaml`,
+    )
+    .action(async ({ config }: { config?: string }) => {
+      const { directory, written } = await readSettingsFile(config)
+      const { log: logSettings, listen } = parseSettings(written)
+      const log = createLog(logSettings)
+      const { failed, report } = watchStore(log)
+      // as: parsed once above, and again by the server.
+      const server = await createAuthorizationServer(written as SettingsInput, { directory, report })
+      try {
+        await server.listen()
+        const at = [listen.public, listen.mutualTls].flatMap((each) => each?.origin ?? []).join(' ')
+        log({ level: 'info', event: 'listening', seen: at })
+        const signal = await Promise.race([untilStopped(), failed])
+        log({ level: 'info', event: 'draining', seen: signal })
+      } finally {
+        await server.close()
+      }
+      log({ level: 'info', event: 'stopped' })
+    })
+}
+
+/** After `store_failed` nothing more can be promised: the process ends, and whoever supervises it starts another. */
+function watchStore(log: (report: Report) => void) {
+  const { promise: failed, reject } = Promise.withResolvers<never>()
+  failed.catch(() => {})
+  const report = (report: Report) => {
+    log(report)
+    if (report.event === 'store_failed')
+      reject(new Failure(69, 'The database failed, and the server ends: the log says why. Start it again.'))
+  }
+  return { failed, report }
+}

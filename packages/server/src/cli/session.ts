@@ -1,0 +1,56 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseJsonObject } from '@holdfast/pop'
+import { writePrivately } from '../development/pair.ts'
+import { Failure } from './exit.ts'
+
+/** What `holdfast token` leaves for `holdfast call`: a token, and the certificate that it is bound to. */
+export interface Session {
+  readonly issuer: string
+  readonly client: string
+  readonly token: string
+  /** Files in PEM. Absent for a token that is bound to none. */
+  readonly certificate?: string
+  readonly key?: string
+}
+
+/** Where the session lies, in the working directory. Only its owner can read it. */
+export const sessionDirectory: string = join('.holdfast', 'session')
+
+/** Keeps a certificate that was made on the fly. @returns the files */
+export async function keepCertificate(pair: {
+  readonly certificate: string
+  readonly key: string
+}): Promise<{ readonly certificate: string; readonly key: string }> {
+  const files = { certificate: join(sessionDirectory, 'certificate.pem'), key: join(sessionDirectory, 'key.pem') }
+  await writePrivately(files.key, pair.key)
+  await writePrivately(files.certificate, pair.certificate)
+  return files
+}
+
+/** Keeps a session: the token in a file of its own, for other programs, and what belongs to it beside. */
+export async function keepSession({ token, ...rest }: Session): Promise<void> {
+  await writePrivately(join(sessionDirectory, 'token'), token)
+  await writePrivately(join(sessionDirectory, 'session.json'), `${JSON.stringify(rest, null, 2)}\n`)
+}
+
+/** The session of this folder, when there is one. */
+export async function findSession(): Promise<Session | undefined> {
+  const [token, text] = await Promise.all([read('token'), read('session.json')])
+  const { issuer, client, certificate, key } = (text && parseJsonObject(text)) || {}
+  if (!token || typeof issuer !== 'string' || typeof client !== 'string') return undefined
+  const files = typeof certificate === 'string' && typeof key === 'string' ? { certificate, key } : {}
+  return { issuer, client, token: token.trim(), ...files }
+}
+
+/** The session of this folder. */
+export async function requireSession(): Promise<Session> {
+  const session = await findSession()
+  if (!session)
+    throw new Failure(66, `There is no session in ${sessionDirectory}. Get a token first: holdfast token --help`)
+  return session
+}
+
+async function read(name: string): Promise<string | undefined> {
+  return await readFile(join(sessionDirectory, name), 'utf8').catch(() => undefined)
+}

@@ -1,0 +1,111 @@
+import { parseJwt } from '@holdfast/pop'
+import type { Command } from 'commander'
+import { type Heist, type TheftResult, tryThefts, worstOf } from '../theft/heist.ts'
+import type { Attempt, Loot } from '../theft/theft.ts'
+import { httpsUrl } from './call.ts'
+import { Failure } from './exit.ts'
+import { systemNow } from './moment.ts'
+import { type PresentationOptions, presentationOf } from './presentation.ts'
+import { harmless, renderTable, type Terminal } from './terminal.ts'
+import { caFor, caOption } from './trust.ts'
+
+interface StealOptions extends PresentationOptions {
+  readonly ca?: string
+  readonly json?: true
+}
+
+/** `holdfast steal` */
+export function addStealCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('steal')
+    .description('Try to use a token without its key. Exit 0 only when every theft is refused.')
+    .argument('[token]', "itself, @file, or - for standard input (default: the session's)")
+    .argument('[url]', 'what to GET with it (default: the sample API of the development server)')
+    .option('--cert <file>', 'PEM of the certificate that the token is bound to, when it is not the session')
+    .option('--key <file>', 'PEM of its private key: only to open the session that the thief resumes')
+    .option(...caOption)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+With certificate and key of the owner (the session has them) the owner's own request is made first: if it is
+not answered, the refusals of the others show nothing, and the exit code is 1.
+
+  $ holdfast steal
+  $ holdfast steal "$TOKEN" https://api.example.com/orders --ca ca.pem`,
+    )
+    .action(async (token: string | undefined, target: string | undefined, options: StealOptions) => {
+      const [given, address] =
+        target === undefined && token?.startsWith('https:') ? [undefined, token] : [token, target]
+      const presentation = await presentationOf(given, options, terminal)
+      const url = httpsUrl(address ?? audienceOf(presentation.token))
+      requireFresh(presentation.token)
+      const ca = await caFor(url.href, options.ca)
+      const loot: Loot = {
+        ...presentation,
+        url,
+        name: ownerOf(presentation.token),
+        ...(ca === undefined ? {} : { ca }),
+      }
+      const heist = await tryThefts(loot)
+      terminal.out(options.json ? JSON.stringify({ url: url.href, ...heist }, null, 2) : render(heist, terminal))
+      if (!heist.safe) throw new Failure(1, verdictOn(heist))
+      if (!options.json) terminal.out(terminal.style.good(`\nEvery theft that was tried is refused.`))
+    })
+}
+
+function render({ owner, thefts }: Heist, terminal: Terminal): string {
+  const { style, columns } = terminal
+  const rows = [
+    ...(owner ? [ownerRow(owner, terminal)] : []),
+    ...thefts.map((theft) => {
+      const { outcome, says, attempts } = theft
+      const paint = outcome === 'refused' ? style.good : outcome === 'untried' ? style.dim : style.bad
+      const { status } = worstOf(attempts) ?? {}
+      return [says, paint(outcome), status === undefined ? '' : String(status), harmless(answerOf(theft))]
+    }),
+  ]
+  return renderTable([['the thief shows', 'outcome', '', 'answer'].map(style.dim), ...rows], columns)
+}
+
+function ownerRow({ outcome, status, answer }: Attempt, { style }: Terminal): readonly string[] {
+  const answered = outcome === 'stolen'
+  const shown = answered ? style.good('answered') : style.bad('refused')
+  return ['(the owner, with certificate and key)', shown, String(status ?? ''), answered ? '' : harmless(answer)]
+}
+
+function answerOf({ outcome, attempts }: TheftResult): string {
+  const worst = worstOf(attempts)
+  if (!worst) return "the owner's certificate is not known: --cert"
+  if (outcome === 'refused') return attempts.length > 2 ? `${worst.answer} (${attempts.length} headers)` : worst.answer
+  return worst.variant === undefined ? worst.answer : `${worst.variant}: ${worst.answer}`
+}
+
+function verdictOn({ owner, thefts }: Heist): string {
+  const stolen = thefts.filter(({ outcome }) => outcome === 'stolen').map(({ says }) => says)
+  if (stolen.length > 0) return `The token can be stolen: ${stolen.join('; ')}. Does the API check the cnf claim?`
+  if (owner && owner.outcome !== 'stolen')
+    return 'The API does not answer the owner either, so the refusals show nothing. Get a new token, or name another address.'
+  return 'Not every theft got a clear refusal: see the table. Name an address that answers the owner of the token with 200.'
+}
+
+function audienceOf(token: string): string {
+  const aud = parseJwt(token)?.claims.aud
+  const first = Array.isArray(aud) ? aud[0] : aud
+  if (typeof first === 'string' && first.startsWith('https://localhost:')) return `${first}/identity`
+  throw new Failure(2, 'Name the address to GET: holdfast steal TOKEN URL')
+}
+
+function requireFresh(token: string): void {
+  const exp = parseJwt(token)?.claims.exp
+  if (typeof exp === 'number' && exp <= systemNow())
+    throw new Failure(
+      1,
+      'The token has expired, so every refusal would show nothing. Get a new one: holdfast token --help',
+    )
+}
+
+function ownerOf(token: string): string {
+  const name = parseJwt(token)?.claims.client_id
+  return typeof name === 'string' && name !== '' ? name.slice(0, 64) : 'client'
+}

@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Admitted } from '@holdfast/pop/resource'
+import { createGuard, protect } from '@holdfast/pop/resource/node'
+import { createListener, type Listening } from '../http/listeners.ts'
+import type { KeptPair } from './pair.ts'
+import { apiCredentials } from './seed.ts'
+
+/** What the sample API is told. */
+export interface SampleApiOptions {
+  readonly issuer: string
+  /** Where it is reached, and the identifier that stands in `aud`. */
+  readonly identifier: string
+  readonly server: KeptPair
+  /** A fetch that trusts the CA of the issuer's certificate. */
+  readonly fetch: typeof fetch
+}
+
+/**
+ * The API that shows what a guard does: it takes bound tokens only, JWT and reference ones, and answers
+ * `GET /identity` with the verdict and the claims of the token.
+ */
+export function createSampleApi({ issuer, identifier, server, fetch }: SampleApiOptions): Listening {
+  const guard = createGuard(
+    { issuer, identifier, binding: 'required', introspection: { ...apiCredentials, cache: 0 }, scopes: ['api1'] },
+    { fetch },
+  )
+  const listener = { port: Number(new URL(identifier).port), host: 'localhost', origin: identifier }
+  return createListener(
+    { ...listener, certificate: server.certificate, key: server.key },
+    { origin: identifier, asks: true, aliasesOnly: false },
+    protect<IncomingMessage, ServerResponse>(guard, answer),
+    () => {},
+  )
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, verdict: Admitted): void {
+  const { status, body } = contentOf(request, verdict)
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', allow: 'GET, HEAD' })
+  response.end(`${JSON.stringify(body, null, 2)}\n`)
+}
+
+function contentOf({ method, url }: IncomingMessage, { admitted, checks, possession, token }: Admitted) {
+  if (url !== '/identity') return { status: 404, body: { error: 'not_found', hint: 'There is GET /identity.' } }
+  if (method !== 'GET' && method !== 'HEAD') return { status: 405, body: { error: 'method_not_allowed' } }
+  return { status: 200, body: { verdict: { admitted, possession, checks }, claims: token.claims } }
+}

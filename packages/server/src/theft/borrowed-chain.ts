@@ -1,0 +1,14 @@
+import { present } from './judge.ts'
+import { namesake } from './same-name.ts'
+import type { Theft } from './theft.ts'
+
+/** The owner's certificate sent behind one whose key the thief has: only the first one's key is proven. */
+export const borrowedChain: Theft = {
+  name: 'borrowed chain',
+  says: "the owner's certificate behind the thief's",
+  async attempt(loot) {
+    if (loot.certificate === undefined) return []
+    const { certificate, key } = await namesake(loot)
+    return [await present(loot, { certificate: certificate + loot.certificate, key })]
+  },
+}

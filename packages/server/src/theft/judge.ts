@@ -1,0 +1,41 @@
+import { type Connection, fetchOnce, HandshakeRefused, type Reply } from './request.ts'
+import type { Attempt, Loot } from './theft.ts'
+
+/** Presents the stolen token once, and says what came of it. */
+export async function present(
+  { token, url, ca }: Loot,
+  connection: Omit<Connection, 'ca'>,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Attempt> {
+  try {
+    return judge(await fetchOnce(url, { ...headers, authorization: `Bearer ${token}` }, { ...connection, ca }))
+  } catch (error) {
+    if (error instanceof HandshakeRefused) return { outcome: 'refused', answer: 'TLS handshake refused' }
+    throw error
+  }
+}
+
+/** What an answer shows: only a challenge, or a 403 that is not about scope, is a refusal of the token. */
+export function judge({ status, challenge }: Pick<Reply, 'status' | 'challenge'>): Attempt {
+  const error = parameter(challenge, 'error')
+  const answer = parameter(challenge, 'error_description') ?? error ?? phrase(status)
+  return { outcome: outcomeOf(status, challenge, error), status, ...(error === undefined ? {} : { error }), answer }
+}
+
+function outcomeOf(status: number, challenge: string, error: string | undefined): Attempt['outcome'] {
+  if (status >= 200 && status < 300) return 'stolen'
+  const refused =
+    status === 401 || (status === 400 && challenge !== '') || (status === 403 && error !== 'insufficient_scope')
+  return refused ? 'refused' : 'unclear'
+}
+
+function parameter(challenge: string, name: string): string | undefined {
+  return new RegExp(`[ ,]${name}="([^"]*)"`).exec(challenge)?.[1]
+}
+
+function phrase(status: number): string {
+  if (status >= 200 && status < 300) return 'the API answered'
+  if (status === 401) return 'unauthorized'
+  if (status === 403) return 'forbidden'
+  return 'the API did not say yes or no to the token'
+}

@@ -1,0 +1,36 @@
+/** What a thief has: the token, and what can be read on the wire or found lying about. */
+export interface Loot {
+  readonly token: string
+  readonly url: URL
+  /** The CAs that the API's own certificate is checked against, as PEM. The system's when absent. */
+  readonly ca?: string
+  /** The certificate that the token is bound to, as PEM. It is public. */
+  readonly certificate?: string
+  /** The owner's key, only to open the session that the thief resumes. */
+  readonly key?: string
+  /** The name to put in a certificate of the thief's own when the owner's is not known. */
+  readonly name: string
+}
+
+/** A way of using somebody else's token. */
+export interface Theft {
+  readonly name: string
+  /** What the thief does, for people. */
+  readonly says: string
+  attempt(loot: Loot): Promise<readonly Attempt[]>
+}
+
+/**
+ * What came of one request of a thief. `refused`: the API said no for the token's sake. `stolen`: it answered.
+ * `unclear`: neither, such as a 404 or a 503, which shows nothing.
+ */
+export interface Attempt {
+  readonly outcome: 'refused' | 'stolen' | 'unclear'
+  /** Which variant of the theft, where there are several. */
+  readonly variant?: string
+  readonly status?: number
+  /** The OAuth error code of the challenge. */
+  readonly error?: string
+  /** What the API said, or why there was no answer. */
+  readonly answer: string
+}
