@@ -32,6 +32,7 @@ describe('the floors', () => {
     ['a subpath that is not published', 'packages/server/src/http/x.ts', "import { a } from '@holdfast/pop/proof'"],
     ['a package above', 'packages/pop/src/client/x.ts', "import { a } from 'holdfast'"],
     ['a dependency that is not its own', 'packages/pop/src/proof/x.ts', "import { a } from 'jose'"],
+    ['a framework below the adapters', 'packages/server/src/grants/x.ts', "import { a } from 'fastify'"],
     ['Node below the adapters', 'packages/server/src/grants/x.ts', "import { a } from 'node:fs'"],
     ['our inside from an example', 'examples/x.ts', "import { a } from '../packages/pop/src/index.ts'"],
   ])('refuse an import of %s', (_, path, source) => {
