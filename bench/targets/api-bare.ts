@@ -6,7 +6,8 @@ const { certificate: cert, key, port } = materials()
 
 /** The limit: the same answer, nothing guarded. */
 const server = createServer({ ...clientCertificateTlsOptions, cert, key }, (_, response) => {
-  response.setHeader('content-type', 'application/json')
-  response.end(JSON.stringify({ client: client.client_id }))
+  const body = JSON.stringify({ client: client.client_id })
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': String(body.length) })
+  response.end(body)
 })
 server.listen(port, '127.0.0.1', serve)

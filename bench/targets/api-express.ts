@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import { clientCertificateTlsOptions } from '@holdfast/pop/resource/node'
@@ -13,11 +14,13 @@ app.use(
     jwksUri: `${issuer}/jwks`,
     audience: api,
     tokenSigningAlg: 'ES256',
-    getCertificate: (request) => (request.socket as TLSSocket).getPeerX509Certificate()?.raw,
+    getCertificate: (request: unknown) =>
+      ((request as IncomingMessage).socket as TLSSocket).getPeerX509Certificate()?.raw,
     mtls: { required: true },
   }),
 )
-app.get('/', (request, response) => {
-  response.json({ client: request.auth?.payload.client_id })
+app.get('/', (request: unknown, response: unknown) => {
+  const { auth: verified } = request as { auth?: { payload: { client_id?: unknown } } }
+  ;(response as { json(body: object): void }).json({ client: verified?.payload.client_id })
 })
 createServer({ ...clientCertificateTlsOptions, cert, key }, app).listen(port, '127.0.0.1', serve)

@@ -7,8 +7,9 @@ const guard = createGuard({ issuer, identifier: api })
 const server = createServer(
   { ...clientCertificateTlsOptions, cert, key },
   protect(guard, (_, response, { token }) => {
-    response.setHeader('content-type', 'application/json')
-    response.end(JSON.stringify({ client: token.clientId }))
+    const body = JSON.stringify({ client: token.clientId })
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': String(body.length) })
+    response.end(body)
   }),
 )
 server.listen(port, '127.0.0.1', serve)

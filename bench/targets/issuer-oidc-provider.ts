@@ -41,7 +41,7 @@ const provider = new Provider(`https://localhost:${port}`, {
     },
   },
 })
-provider.on('grant.error', (_, error) => console.error(error))
-provider.on('server_error', (_, error) => console.error(error))
+provider.on('grant.error', (_: unknown, error: Error) => console.error(error))
+provider.on('server_error', (_: unknown, error: Error) => console.error(error))
 const server = createServer({ ...clientCertificateTlsOptions, cert, key }, provider.callback())
 server.listen(port, '127.0.0.1', serve)
