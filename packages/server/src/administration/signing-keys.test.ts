@@ -23,7 +23,7 @@ describe('a signing key', () => {
     const parsed = parsePublicJwk(jwk)
     expect(parsed && isKeyFor(algorithm, parsed)).toBe(true)
     expect(jwk).toEqual({ ...parsed, alg: algorithm, use: 'sig', kid: key.kid })
-    const opened = parsePublicJwk(publicHalf(openSealedKey(key, encryptionKey).export({ format: 'jwk' })))
+    const opened = parsePublicJwk(publicHalf({ ...openSealedKey(key, encryptionKey).export({ format: 'jwk' }) }))
     expect(opened).toEqual(parsed)
   })
 

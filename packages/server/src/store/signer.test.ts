@@ -1,4 +1,4 @@
-import { constants, createPublicKey, type JsonWebKey, verify } from 'node:crypto'
+import { constants, createPublicKey, verify } from 'node:crypto'
 import { isKeyFor } from '@holdfast/pop'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ensureSigningKeys, rotateSigningKey } from '../administration/signing-keys.ts'
@@ -34,7 +34,7 @@ describe('a signer', () => {
     expect(published?.algorithm).toBe(algorithm)
     if (!published) return
     expect(isKeyFor(algorithm, published.key)).toBe(true)
-    const key = createPublicKey({ key: { ...published.key } as JsonWebKey, format: 'jwk' })
+    const key = createPublicKey({ key: { ...published.key }, format: 'jwk' })
     expect(verify(digest, data, { key, ...options }, await sign(data))).toBe(true)
     expect(verify(digest, Buffer.concat([data, data]), { key, ...options }, await sign(data))).toBe(false)
   })

@@ -31,7 +31,10 @@ function createDriver(database: DatabaseSync): Driver {
     acquireConnection: async () => connection,
     beginTransaction: async () => database.exec('begin immediate'),
     commitTransaction: async () => database.exec('commit'),
-    rollbackTransaction: async () => database.exec('rollback'),
+    rollbackTransaction: async () => {
+      // A full disk and an I/O error have rolled back already.
+      if (database.isTransaction) database.exec('rollback')
+    },
     releaseConnection: async () => {},
     destroy: async () => {},
   }

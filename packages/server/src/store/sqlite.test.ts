@@ -1,11 +1,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSigningKey, openSealedKey } from '../administration/signing-keys.ts'
 import type { ReferenceToken } from '../model/reference-token.ts'
 import type { Use } from '../ports/store.ts'
-import { runInChild } from './child-process.ts'
 import { openSqliteStore } from './sqlite.ts'
 import { openTemporaryStore, temporaryFile } from './temporary-store.ts'
 
@@ -20,7 +18,6 @@ const token: ReferenceToken = {
   issued: 1,
   expires: 1000,
 }
-const storeModule = JSON.stringify(new URL('./sqlite.ts', import.meta.url))
 
 describe('the SQLite store', () => {
   it('keeps what it has acknowledged when it is closed and opened again', async () => {
@@ -119,74 +116,5 @@ describe('opening an SQLite store', () => {
   it('refuses a folder that is not there', async () => {
     const file = `${temporaryFile(onTestFinished)}/missing/holdfast.db`
     await expect(openSqliteStore({ file })).rejects.toMatchObject({ name: 'StoreUnusable' })
-  })
-})
-
-describe('faults of an SQLite store', () => {
-  it('loses nothing that it has acknowledged when its process is killed', { timeout: 60_000 }, async () => {
-    const file = temporaryFile(onTestFinished)
-    const acknowledged: string[] = []
-    for (let round = 0; round < 10; round++) {
-      const child = runInChild(
-        onTestFinished,
-        `const { openSqliteStore } = await import(${storeModule})
-         const store = await openSqliteStore({ file: ${JSON.stringify(file)} })
-         for (let group = 0; ; group++) {
-           const keys = Array.from({ length: 8 }, (_, index) => \`${round} \${group} \${index}\`)
-           await Promise.all(keys.map((key) => store.issue({ uses: [{ kind: 'assertion', key, expires: 1000 }] })))
-           console.log(keys.join())
-         }`,
-      )
-      for (let line = 0; line < 5 + round; line++) acknowledged.push((await child.line()) ?? '')
-      await child.kill()
-      for (const line of await child.lines()) acknowledged.push(line)
-    }
-    const { store } = await openTemporaryStore(onTestFinished, { file })
-    const keys = acknowledged.flatMap((line) => line.split(','))
-    expect(keys.length).toBeGreaterThan(500)
-    const outcomes = await Promise.all(keys.map((key) => store.issue({ uses: [{ ...use, key }] })))
-    expect(outcomes.filter(({ issued }) => issued)).toEqual([])
-  })
-
-  it('refuses changes while another program holds the database, reads on, and goes on after', async () => {
-    const { store, file } = await openTemporaryStore(onTestFinished)
-    await store.issue({ uses: [], referenceToken: token })
-    const other = new DatabaseSync(file)
-    onTestFinished(() => other.close())
-    other.exec('begin immediate')
-    const change = store.issue({ uses: [use] })
-    expect(await store.findReferenceToken('hash')).toEqual(token)
-    await expect(change).rejects.toMatchObject({ name: 'StoreUnavailable' })
-    other.exec('rollback')
-    expect(await store.issue({ uses: [use] })).toEqual({ issued: true })
-  })
-
-  it('reports a write that the disk refuses, and ends for good', async () => {
-    const file = temporaryFile(onTestFinished)
-    const child = runInChild(
-      onTestFinished,
-      `const { openSqliteStore } = await import(${storeModule})
-       const store = await openSqliteStore({ file: ${JSON.stringify(file)}, report: ({ event }) => console.log(event) })
-       const revoke = (jti) => store.revokeJwt({ jti, expires: 1000 }).catch(({ name }) => name)
-       const together = await Promise.all(Array.from({ length: 10_000 }, (_, index) => revoke(String(index).repeat(20))))
-       console.log(together.at(-1))
-       console.log(await revoke('later'))
-       await store.close()`,
-      ['sh', '-c', 'ulimit -f 400; exec "$@"', 'sh'],
-    )
-    expect(await child.lines()).toEqual(['store_failed', 'StoreUnavailable', 'StoreUnavailable'])
-    const { store } = await openTemporaryStore(onTestFinished, { file })
-    expect(await store.isJwtRevoked('0'.repeat(20))).toBe(true)
-  })
-
-  it('does not hold up this thread while another program holds the database', async () => {
-    const { store, file } = await openTemporaryStore(onTestFinished)
-    const other = new DatabaseSync(file)
-    onTestFinished(() => other.close())
-    other.exec('begin immediate')
-    const change = store.issue({ uses: [use] }).catch(({ name }: Error) => name)
-    const first = await Promise.race([change, pause(0, 'this thread')])
-    expect(first).toBe('this thread')
-    expect(await change).toBe('StoreUnavailable')
   })
 })

@@ -1,0 +1,124 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as pause } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Use } from '../ports/store.ts'
+import { type Child, runInChild } from './child-process.ts'
+import { openSqliteStore } from './sqlite.ts'
+import { openTemporaryStore, temporaryFile } from './temporary-store.ts'
+
+const use: Use = { kind: 'assertion', key: 'first', expires: 1000 }
+
+const hasTracer =
+  process.env.HOLDFAST_REQUIRE?.split(',').includes('strace') ||
+  spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
+
+/** Opens the store `store` on the file, and runs the script; `report` is given to it. */
+function runWithStore(file: string, script: string, wrapper: readonly string[] = []): Child {
+  const module = JSON.stringify(new URL('./sqlite.ts', import.meta.url))
+  return runInChild(
+    onTestFinished,
+    `const { openSqliteStore } = await import(${module})
+     const report = ({ event }) => console.log(event)
+     let store = await openSqliteStore({ file: ${JSON.stringify(file)}, report })
+     ${script}`,
+    wrapper,
+  )
+}
+
+describe('an SQLite store and its faults', () => {
+  it('loses nothing that it has acknowledged when its process is killed', { timeout: 60_000 }, async () => {
+    const file = temporaryFile(onTestFinished)
+    const acknowledged: string[] = []
+    for (let round = 0; round < 10; round++) {
+      const child = runWithStore(
+        file,
+        `for (let group = 0; ; group++) {
+           const keys = Array.from({ length: 8 }, (_, index) => \`${round} \${group} \${index}\`)
+           await Promise.all(keys.map((key) => store.issue({ uses: [{ kind: 'assertion', key, expires: 1000 }] })))
+           console.log(keys.join())
+         }`,
+      )
+      for (let line = 0; line < 5 + round; line++) acknowledged.push((await child.line()) ?? '')
+      await child.kill()
+      for (const line of await child.lines()) acknowledged.push(line)
+    }
+    const { store } = await openTemporaryStore(onTestFinished, { file })
+    const keys = acknowledged.flatMap((line) => line.split(','))
+    expect(keys.length).toBeGreaterThan(500)
+    const outcomes = await Promise.all(keys.map((key) => store.issue({ uses: [{ ...use, key }] })))
+    expect(outcomes.filter(({ issued }) => issued)).toEqual([])
+  })
+
+  it('refuses changes while another program holds the database, reads on, and goes on after', async () => {
+    const { store, file } = await openTemporaryStore(onTestFinished)
+    await store.revokeJwt({ jti: 'id', expires: 1000 })
+    const other = new DatabaseSync(file)
+    onTestFinished(() => other.close())
+    other.exec('begin immediate')
+    const change = store.issue({ uses: [use] })
+    expect(await store.isJwtRevoked('id')).toBe(true)
+    await expect(change).rejects.toMatchObject({ name: 'StoreUnavailable' })
+    other.exec('rollback')
+    expect(await store.issue({ uses: [use] })).toEqual({ issued: true })
+  })
+
+  it('reports a write that the disk refuses, and ends for good', async () => {
+    const file = temporaryFile(onTestFinished)
+    const child = runWithStore(
+      file,
+      `const revoke = (jti) => store.revokeJwt({ jti, expires: 1000 }).catch(({ name }) => name)
+       const together = await Promise.all(Array.from({ length: 10_000 }, (_, index) => revoke(String(index).repeat(20))))
+       console.log(together.at(-1))
+       console.log(await revoke('later'))
+       await store.close()`,
+      ['sh', '-c', 'ulimit -f 400; exec "$@"', 'sh'],
+    )
+    expect(await child.lines()).toEqual(['store_failed', 'StoreUnavailable', 'StoreUnavailable'])
+    const { store } = await openTemporaryStore(onTestFinished, { file })
+    expect(await store.isJwtRevoked('0'.repeat(20))).toBe(true)
+  })
+
+  it('does not hold up this thread while another program holds the database', async () => {
+    const { store, file } = await openTemporaryStore(onTestFinished)
+    const other = new DatabaseSync(file)
+    onTestFinished(() => other.close())
+    other.exec('begin immediate')
+    const change = store.issue({ uses: [use] }).catch(({ name }: Error) => name)
+    const first = await Promise.race([change, pause(0, 'this thread')])
+    expect(first).toBe('this thread')
+    expect(await change).toBe('StoreUnavailable')
+  })
+
+  it.skipIf(!hasTracer)('synchronises the disk for each group before it answers (needs strace)', async () => {
+    const file = temporaryFile(onTestFinished)
+    const trace = `${file}.trace`
+    const child = runWithStore(
+      file,
+      `for (let index = 0; index < 50; index++) await store.revokeJwt({ jti: String(index), expires: 1000 })
+       await store.close()`,
+      ['strace', '-f', '-qq', '-o', trace, '-e', 'trace=fsync,fdatasync'],
+    )
+    await child.lines()
+    expect(readFileSync(trace, 'utf8').match(/(fsync|fdatasync)\(.* = 0$/gm)?.length).toBeGreaterThanOrEqual(50)
+  })
+
+  it('stays the owner when nobody holds the store any more', async () => {
+    const file = temporaryFile(onTestFinished)
+    const child = runWithStore(
+      file,
+      `store = undefined
+       const { setFlagsFromString } = await import('node:v8')
+       const { runInNewContext } = await import('node:vm')
+       setFlagsFromString('--expose-gc')
+       for (let round = 0; round < 3; round++) {
+         runInNewContext('gc')()
+         await new Promise((resolve) => setTimeout(resolve, 10))
+       }
+       console.log('collected')`,
+    )
+    expect(await child.line()).toBe('collected')
+    await expect(openSqliteStore({ file })).rejects.toMatchObject({ name: 'StoreOwned', pid: child.process.pid })
+  })
+})
