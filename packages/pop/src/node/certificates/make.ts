@@ -149,8 +149,8 @@ function extensionsOf(options: CertificateOptions, publicKey: KeyObject): readon
   const names = subjectAltName(options)
   const ours = [
     ...(isCa ? [basicConstraints(true, pathLength)] : []),
-    ...(usages ? [keyUsage(usages, isCa || issuer !== undefined)] : []),
-    ...(purposes ? [extendedKeyUsage(purposes)] : []),
+    ...(usages?.length ? [keyUsage(usages, isCa || issuer !== undefined)] : []),
+    ...(purposes?.length ? [extendedKeyUsage(purposes)] : []),
     ...(names ? [names] : []),
     ...(isCa || issuer ? [subjectKeyIdentifier(identifierOf(publicKey))] : []),
     ...(issuer ? authorityOf(derOf(issuer.certificate)) : []),

@@ -84,7 +84,9 @@ async function requirePath(path: Path, now: Seconds): Promise<void> {
     if (now + toleratedAhead < notBefore || now > notAfter)
       throw new Refused('client_certificate_dates', { seen: name })
     if (!isAcceptableKey(key)) throw new Refused('client_certificate_key', { seen: `${key.type}: ${name}` })
-    if (!isAcceptableSignature(signatureAlgorithm)) throw unfit(one, `signature ${signatureAlgorithm}`)
+    // Nobody relies on the signature of an anchor: old ones have signed themselves with SHA-1.
+    const isAnchor = at === path.length - 1
+    if (!isAnchor && !isAcceptableSignature(signatureAlgorithm)) throw unfit(one, `signature ${signatureAlgorithm}`)
     const unknown = extensions.find(({ oid, critical }) => critical && !understood.includes(oid))
     if (unknown) throw unfit(one, `critical extension ${unknown.oid}`)
     if (at > 0) requireIssuer(one, path.slice(1, at))
@@ -110,20 +112,27 @@ function requireIssuer(issuer: PathCertificate, below: readonly PathCertificate[
   if (version !== 3) throw unfit(issuer, `version ${version}`)
   if (!isCa) throw unfit(issuer, 'no CA')
   if (usages && !usages.includes('keyCertSign')) throw unfit(issuer, 'no keyCertSign')
+  requirePurpose(issuer)
   const counted = below.filter((one) => !one.subject.equals(one.issuer)).length
   if (pathLength !== undefined && counted > pathLength) throw unfit(issuer, `path length ${pathLength}`)
   if (extensions.some(({ oid }) => oid === extensionIds.nameConstraints)) throw unfit(issuer, 'name constraints')
 }
 
-/** What the leaf is for. RFC 5280 §4.2.1.3, §4.2.1.9, §4.2.1.12. */
-function requireLeaf({ isCa, key, usages, purposes }: PathCertificate): void {
+/** What the leaf is for. RFC 5280 §4.2.1.3, §4.2.1.9. */
+function requireLeaf(leaf: PathCertificate): void {
+  const { isCa, key, usages } = leaf
   if (!isAcceptableKey(key)) throw new Refused('client_certificate_key', { seen: key.type })
   if (isCa) throw new Refused('client_certificate_purpose', { seen: 'a CA' })
   if (usages && !usages.includes('digitalSignature'))
     throw new Refused('client_certificate_purpose', { seen: `key usage ${usages.join(' ')}` })
+  requirePurpose(leaf)
+}
+
+/** RFC 5280 §4.2.1.12. Purposes of a CA narrow what it may issue, as everybody reads them. */
+function requirePurpose({ purposes, name }: PathCertificate): void {
   const { clientAuth, anyExtendedKeyUsage } = extendedKeyUsages
   if (purposes && !purposes.includes(clientAuth) && !purposes.includes(anyExtendedKeyUsage))
-    throw new Refused('client_certificate_purpose', { seen: `extended key usage ${purposes.join(' ')}` })
+    throw new Refused('client_certificate_purpose', { seen: `extended key usage ${purposes.join(' ')}: ${name}` })
 }
 
 /**

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest'
+import { Refused } from '../../oauth/refusal.ts'
+import { type CertificateOptions, type CertificatePair, createCertificateAuthority, issueCertificate } from './make.ts'
+import { type PathOptions, verifyPath } from './path.ts'
+import { derOf } from './read.ts'
+import { issueRevocationList, parseCrls } from './revocation.ts'
+
+const now = Date.UTC(2026, 5, 1) / 1000
+const context = { now: () => now }
+const ca = (name: string, options: Partial<CertificateOptions> = {}) =>
+  createCertificateAuthority({ name, keyType: 'P-256', ...options }, context)
+const client = (issuer: CertificatePair, options: Partial<CertificateOptions> = {}) =>
+  issueCertificate({ subject: 'client', keyType: 'P-256', issuer, ...options }, context)
+const ders = (...pairs: CertificatePair[]) => pairs.map(({ certificate }) => derOf(certificate))
+
+const root = await ca('Root')
+const middle = await ca('Middle', { issuer: root })
+const leaf = await client(middle)
+const chain = ders(leaf, middle)
+const anchors = ders(root)
+
+describe('RFC 8705 §2.1 a path to a trust group', () => {
+  it('[RFC8705-2.1.a] is found, more than once with the same bytes', async () => {
+    expect(await verdict({ chain, anchors, now })).toBe('accepted')
+    expect(await verdict({ chain, anchors, now })).toBe('accepted')
+  })
+
+  it.each(['ML-DSA-44', 'ML-DSA-65', 'ML-DSA-87'] as const)('is found over %s signatures', async (keyType) => {
+    const top = await ca('Root', { keyType })
+    const low = await ca('Middle', { keyType, issuer: top })
+    const last = await client(low, { keyType })
+    expect(await verdict({ chain: ders(last, low), anchors: ders(top), now })).toBe('accepted')
+    const thief = await ca('Middle', { keyType })
+    expect(await verdict({ chain: ders(await client(thief), low), anchors: ders(top), now })).toBe(
+      'client_certificate_path',
+    )
+  })
+
+  it('is none without a certificate, without an anchor, or to the anchor of somebody else', async () => {
+    expect(await verdict({ chain: [], anchors, now })).toBe('client_certificate_path')
+    expect(await verdict({ chain, anchors: [], now })).toBe('client_certificate_path')
+    expect(await verdict({ chain, anchors: ders(await ca('Other')), now })).toBe('client_certificate_path')
+  })
+
+  it('is the path of the leaf, whatever else was sent', async () => {
+    const stranger = await client(await ca('Other'))
+    expect(await verdict({ chain: [...ders(stranger), ...chain], anchors, now })).toBe('client_certificate_path')
+  })
+
+  it('ends the search where CAs name each other', async () => {
+    const first = await ca('First')
+    const second = await ca('Second', { issuer: first })
+    const back = await ca('First', { issuer: second, key: first.key })
+    expect(await verdict({ chain: ders(await client(back), back, second), anchors, now })).toBe(
+      'client_certificate_path',
+    )
+  })
+
+  it('takes ten certificates, and refuses eleven', async () => {
+    const others = await Promise.all(Array.from({ length: 9 }, (_, at) => ca(`Other ${at}`)))
+    const ten = [...chain, ...ders(...others.slice(1))]
+    expect(await verdict({ chain: ten, anchors, now })).toBe('accepted')
+    expect(await verdict({ chain: [...ten, ...ders(...others.slice(0, 1))], anchors, now })).toBe(
+      'client_certificate_path',
+    )
+  })
+
+  it('takes four certificates, and refuses five', async () => {
+    const low = await ca('Low', { issuer: middle })
+    const lowest = await ca('Lowest', { issuer: low })
+    expect(await verdict({ chain: ders(await client(low), low, middle), anchors, now })).toBe('accepted')
+    const five = ders(await client(lowest), lowest, low, middle)
+    expect(await verdict({ chain: five, anchors, now })).toBe('client_certificate_path')
+    expect(await verdict({ chain: five, anchors: ders(middle), now })).toBe('accepted')
+  })
+
+  it('says what was seen', async () => {
+    const judged = verifyPath({ chain, anchors, now: now + 11 * 86_400 })
+    await expect(judged).rejects.toMatchObject({ reason: 'client_certificate_dates', seen: 'CN=client' })
+  })
+
+  it.each([
+    ['no certificate', Buffer.from('x')],
+    ['bytes behind it', Buffer.concat([...ders(leaf), Buffer.from([0])])],
+  ])('is none for %s', async (_, der) => {
+    expect(await verdict({ chain: [der, ...ders(middle)], anchors, now })).toBe('client_certificate_path')
+  })
+})
+
+describe('RFC 5280 §6.3 revocation lists', () => {
+  const listOf = (issuer: CertificatePair, revoked: CertificatePair[] = []) =>
+    issueRevocationList({
+      issuer,
+      revoked: revoked.map(({ certificate }) => certificate),
+      thisUpdate: now - 60,
+      nextUpdate: now + 60,
+    })
+
+  it('refuse whom they name, and nobody else', async () => {
+    const other = await client(middle)
+    const crls = parseCrls(listOf(root) + listOf(middle, [other]))
+    expect(await verdict({ chain, anchors, crls, now })).toBe('accepted')
+    expect(await verdict({ chain: ders(other, middle), anchors, crls, now })).toBe('client_certificate_revoked')
+  })
+
+  it('refuse everybody when there is none', async () => {
+    expect(await verdict({ chain, anchors, crls: [], now })).toBe('client_certificate_revoked')
+  })
+
+  it('take the word of a newer list beside an older one', async () => {
+    const crls = parseCrls(listOf(root) + listOf(middle) + listOf(middle, [leaf]))
+    expect(await verdict({ chain, anchors, crls, now })).toBe('client_certificate_revoked')
+  })
+
+  it.each([
+    ['an empty text', ''],
+    ['a certificate', root.certificate],
+    ['text before it', `x\n${listOf(root)}`],
+    ['a list that is cut', listOf(root).replace(/\n[^\n]+\n-----END/, '\n-----END')],
+  ])('are not read from %s', (_, text) => {
+    expect(() => parseCrls(text)).toThrow(expect.objectContaining({ reason: 'client_certificate_revoked' }))
+  })
+})
+
+async function verdict(options: PathOptions): Promise<string> {
+  try {
+    await verifyPath(options)
+    return 'accepted'
+  } catch (error) {
+    if (error instanceof Refused) return error.reason
+    throw error
+  }
+}
