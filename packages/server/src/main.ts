@@ -20,7 +20,7 @@ import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
 import { parseSettings, type Settings, SettingsError, type SettingsInput } from './settings.ts'
 import { loadEncryptionKey } from './store/encryption-key.ts'
-import { createSigner } from './store/signer.ts'
+import { createSigner } from './administration/signer.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 
 /** What the surroundings give to a server. */
@@ -135,10 +135,15 @@ function createListeners(context: Context): Listening[] {
   const app = createApp(endpoints, context, (request) => arrivals.get(request) ?? open)
   const open: Arrival = { origin: listen.public.origin, asks: layout === 'single', aliasesOnly: false }
   const start = (listener: Settings['listen']['public'], arrival: Arrival) =>
-    createListener(listener, arrival, (request, response) => {
-      arrivals.set(request, arrival)
-      app.routing(request, response)
-    })
+    createListener(
+      listener,
+      arrival,
+      (request, response) => {
+        arrivals.set(request, arrival)
+        app.routing(request, response)
+      },
+      context.report,
+    )
   void app.ready()
   const { mutualTls } = listen
   return [

@@ -26,6 +26,8 @@ export const refusals = {
   parameter_in_query: row('invalid_request', 'RFC6749-2.3.1', 'Send parameters in the body, never in the address.'),
   header_repeated: row('invalid_request', 'RFC9110-5.3', 'The Authorization header is included more than once.'),
   parameter_missing: row('invalid_request', 'RFC6749-5.2', 'A required parameter is missing.'),
+  request_incomplete: row('invalid_request', 'RFC9112-8', 'The connection ended before the request was complete.'),
+  expectation_unknown: row('expectation_failed', 'RFC9110-10.1.1', 'Of the Expect header only 100-continue is known.'),
   request_too_slow: row('request_timeout', 'RFC9110-15.5.9', 'The request took too long to arrive.'),
 
   // client authentication

@@ -9,6 +9,7 @@ const statuses: Readonly<Record<string, number>> = {
   method_not_allowed: 405,
   request_timeout: 408,
   content_too_large: 413,
+  expectation_failed: 417,
   too_many_requests: 429,
   headers_too_large: 431,
   server_error: 500,

@@ -45,13 +45,22 @@ export function createApp(
     }
   })
 
-  const refuse = (refused: Refused, request: FastifyRequest, reply: FastifyReply, allow?: string) => {
+  const refuse = (
+    refused: Refused,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    more: Readonly<Record<string, string>> = {},
+  ) => {
     const client = claimedClient({ headers: request.raw.headersDistinct }, request.body as Inbound['form'])
     context.report({ ...reportOf(refused), ...(client === undefined ? {} : { client: client.slice(0, 256) }) })
     const { status, headers, body } = renderRefusal(refused, /^basic /i.test(request.headers.authorization ?? ''))
-    return send({ status, headers: allow === undefined ? headers : { ...headers, allow }, body }, reply)
+    return send({ status, headers: { ...headers, ...more }, body }, reply)
   }
-  app.setErrorHandler((error: FastifyError, request, reply) => refuse(translate(error), request, reply))
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    if (request.is404) return refuseAddress(request, reply)
+    const refused = translate(error)
+    return refuse(refused, request, reply, refused.reason === 'body_too_large' ? { connection: 'close' } : {})
+  })
 
   const paths = new Map<string, Endpoint>()
   for (const endpoint of endpoints) {
@@ -70,13 +79,14 @@ export function createApp(
       })
     }
   }
-  app.setNotFoundHandler((request, reply) => {
+  const refuseAddress = (request: FastifyRequest, reply: FastifyReply) => {
     const endpoint = paths.get(request.raw.url?.split('?')[0] ?? '')
     const served = endpoint && (endpoint.aliased || !arrivalOf(request.raw).aliasesOnly)
     if (!served) return refuse(new Refused('endpoint_unknown'), request, reply)
     const allow = endpoint.methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)).join(', ')
-    return refuse(new Refused('method_not_allowed'), request, reply, allow)
-  })
+    return refuse(new Refused('method_not_allowed'), request, reply, { allow })
+  }
+  app.setNotFoundHandler(refuseAddress)
   return app
 }
 

@@ -1,10 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import { createServer as createDoor, type Server as Door, type ListenOptions } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Reason, Refused } from '@holdfast/pop'
 import { clientCertificateTlsOptions, tlsOptions } from '@holdfast/pop/resource/node'
-import { renderRefusal } from '../endpoints/refusal.ts'
+import type { Outbound } from '../endpoints/endpoint.ts'
+import { renderRefusal, reportOf } from '../endpoints/refusal.ts'
+import type { Report } from '../ports/report.ts'
 import type { Listener } from '../settings.ts'
 import { mostBodyBytes } from './app.ts'
 import type { Arrival } from './exchange.ts'
@@ -20,6 +22,7 @@ const limits = {
   maxHeaderSize: 16_384,
   headersTimeout: 10_000,
   requestTimeout: 15_000,
+  timeout: 15_000,
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 1000,
   requireHostHeader: false,
@@ -37,10 +40,16 @@ export function createListener(
   listener: Listener,
   arrival: Arrival,
   route: (request: IncomingMessage, response: ServerResponse) => void,
+  report: (report: Report) => void,
 ): Listening {
   const { certificate: cert, key, host, port } = listener
   const server = createServer({ ...(arrival.asks ? clientCertificateTlsOptions : tlsOptions), ...limits, cert, key })
   let draining = false
+
+  const refuse = (reason: Reason, response: ServerResponse) => {
+    const { status, headers, body } = farewell(new Refused(reason), report)
+    response.writeHead(status, headers).end(body)
+  }
 
   const take = (request: IncomingMessage, response: ServerResponse) => {
     if (draining) response.setHeader('connection', 'close')
@@ -53,8 +62,12 @@ export function createListener(
     response.writeContinue()
     take(request, response)
   })
-  server.on('clientError', refuseConnection)
-  server.on('tlsClientError', (_, socket) => socket.destroy())
+  server.on('checkExpectation', (_, response: ServerResponse) => refuse('expectation_unknown', response))
+  server.on('clientError', (error: ParserError, socket) => refuseConnection(error, socket, report))
+  server.on('tlsClientError', (error: ParserError, socket) => {
+    if (error.code !== 'ECONNRESET') report({ level: 'info', event: 'handshake_failed', seen: String(error.code) })
+    socket.destroy()
+  })
 
   const doors: Door[] = [server]
   return {
@@ -64,8 +77,7 @@ export function createListener(
     },
     async close() {
       draining = true
-      for (const door of doors.slice(1)) door.close()
-      await drain(server)
+      await Promise.all([drain(server), ...doors.slice(1).map(shut)])
     },
   }
 }
@@ -82,7 +94,7 @@ function open(door: Door, options: ListenOptions): Promise<void> {
 
 /** localhost is two addresses. What comes in at the second goes to the same server. */
 async function openBeside(server: Server, port: number): Promise<Door[]> {
-  const door = createDoor((socket) => server.emit('connection', socket))
+  const door = createDoor({ noDelay: true, allowHalfOpen: true }, (socket) => server.emit('connection', socket))
   try {
     await open(door, { port, host: '::1', ipv6Only: true })
     return [door]
@@ -106,9 +118,15 @@ function drain(server: Server): Promise<void> {
   })
 }
 
-function refuse(reason: Reason, response: ServerResponse): void {
-  const { status, headers, body } = renderRefusal(new Refused(reason))
-  response.writeHead(status, { ...headers, connection: 'close' }).end(body)
+/** Its connections belong to the server, which ends them. */
+function shut(door: Door): Promise<void> {
+  return new Promise((resolve) => {
+    door.close(() => resolve())
+  })
+}
+
+interface ParserError extends Error {
+  readonly code?: string
 }
 
 const parserReasons: Readonly<Record<string, Reason>> = {
@@ -116,16 +134,23 @@ const parserReasons: Readonly<Record<string, Reason>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_too_slow',
 }
 
-/** What the HTTP parser declines still gets an answer, and the connection ends. */
-function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
-  const { status, headers, body } = renderRefusal(new Refused(parserReasons[error.code ?? ''] ?? 'request_malformed'))
-  const lines = Object.entries({
-    ...headers,
+/** What the HTTP parser declines still gets an answer. The error holds the bytes received, secrets too: it is not reported. */
+function refuseConnection({ code = '' }: ParserError, socket: Duplex, report: (report: Report) => void): void {
+  if (!socket.writable || code === 'ECONNRESET') return void socket.destroy()
+  const refused = new Refused(parserReasons[code] ?? 'request_malformed', { seen: code })
+  const { status, headers, body } = farewell(refused, report)
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
+}
+
+/** A refusal that never reaches the endpoints, and ends the connection. */
+function farewell(refused: Refused, report: (report: Report) => void): Outbound {
+  report(reportOf(refused))
+  const { status, headers, body } = renderRefusal(refused)
+  const last = {
     'content-length': String(Buffer.byteLength(body)),
+    'x-content-type-options': 'nosniff',
     connection: 'close',
-  }).map(([name, value]) => `${name}: ${value}`)
-  socket.end(
-    `HTTP/1.1 ${status} ${status === 431 ? 'Request Header Fields Too Large' : 'Bad Request'}\r\n${lines.join('\r\n')}\r\n\r\n${body}`,
-  )
+  }
+  return { status, headers: { ...headers, ...last }, body }
 }
