@@ -1,5 +1,6 @@
 import type { Seconds } from '../foundation/clock.ts'
 import { isStringArray, type JsonObject } from '../foundation/json.ts'
+import type { Awaitable } from '../foundation/primitives.ts'
 import { Refused } from '../oauth/refusal.ts'
 import { parseScope } from '../oauth/scope.ts'
 import { type Confirmation, parseConfirmation } from '../proof/confirmation.ts'
@@ -26,7 +27,7 @@ export type TokenForm = 'jwt' | 'reference'
 
 /** Reads tokens of one form. What it gives was vouched for by the issuer; audience and time are not judged. */
 export interface TokenReader {
-  read(text: string): Promise<AccessToken>
+  read(text: string): Awaitable<AccessToken>
 }
 
 /** Who must have issued a token, for whom, and how far clocks may differ. */

@@ -122,7 +122,7 @@ describe('S: what arrives instead of a token', () => {
     })
   })
 
-  it.each(['Basic Zm9vOmJhcg==', 'Negotiate', 'DPoP abc', 'Token abc'])(
+  it.each(['Basic Zm9vOmJhcg==', 'Negotiate', 'DPoP abc', 'Token abc', '', ','])(
     '[S01] another scheme (%s): a challenge without an error',
     async (header) => {
       const verdict = await request({ headers: { authorization: [header] } })
@@ -166,22 +166,16 @@ describe('S: what arrives instead of a token', () => {
     expect(reasonOf(await request({ headers, certificate: own }))).toBe('admitted')
   })
 
-  it.each([
-    'Bearer',
-    'Bearer ',
-    'Bearer a b',
-    'Bearer a, Bearer b',
-    'Bearer "a"',
-    '',
-    ',',
-    `Bearer ${'a'.repeat(16_385)}`,
-  ])('a header that is no token: %.20s', async (header) => {
-    expect(await request({ headers: { authorization: [header] } })).toMatchObject({
-      reason: 'token_malformed',
-      status: 401,
-      error: 'invalid_token',
-    })
-  })
+  it.each(['Bearer', 'Bearer ', 'Bearer a b', 'Bearer a, Bearer b', 'Bearer "a"', `Bearer ${'a'.repeat(16_385)}`])(
+    'a header that is no token: %.20s',
+    async (header) => {
+      expect(await request({ headers: { authorization: [header] } })).toMatchObject({
+        reason: 'token_malformed',
+        status: 401,
+        error: 'invalid_token',
+      })
+    },
+  )
 
   it.each([
     'https://api.test//evil.test/',

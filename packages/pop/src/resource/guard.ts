@@ -13,7 +13,7 @@ import { createIssuerMetadata } from './issuer-metadata.ts'
 import { createJwtReader } from './jwt-access-token.ts'
 import type { ResourceMetadata } from './metadata.ts'
 import { type GuardOptions, type Policy, parsePolicy } from './policy.ts'
-import { type PresentedToken, parsePresentedToken } from './presented-token.ts'
+import { parsePresentedToken } from './presented-token.ts'
 import { type Admitted, createAdmitted, createDeclined, type Declined, type Verdict } from './verdict.ts'
 
 /** Judges the requests of one API. */
@@ -75,7 +75,7 @@ export function createGuard(options: GuardOptions, surroundings: GuardContext): 
     try {
       const presented = parsePresentedToken(inbound, policy)
       form = presented.form
-      const token = await validate(presented)
+      const token = validate(await readers[form].read(presented.text))
       const possession = prove(token, inbound)
       const reported = confirm(token, possession, policy)
       return admit(token, possession, reported, needs)
@@ -84,8 +84,7 @@ export function createGuard(options: GuardOptions, surroundings: GuardContext): 
     }
   }
 
-  async function validate({ form, text }: PresentedToken): Promise<AccessToken> {
-    const token = await readers[form].read(text)
+  function validate(token: AccessToken): AccessToken {
     requireForUs(token, policy, context.now())
     return token
   }

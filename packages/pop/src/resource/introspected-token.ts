@@ -20,6 +20,7 @@ export interface IntrospectionOptions {
   readonly cache?: Seconds
 }
 
+const token68 = /^[A-Za-z0-9._~+/-]+=*$/
 const remembered = 4096
 const mostAtOnce = 256
 
@@ -51,24 +52,26 @@ export function createIntrospectionReader(
   }
 
   async function introspect(text: string): Promise<AccessToken> {
+    if (!token68.test(text)) throw new Refused('token_malformed')
+    if (pending.size >= mostAtOnce) throw new Refused('introspection_unavailable', { retryAfter: 1 })
     const asked = now()
     const token = parseIntrospection(await ask(text))
     if (cache > 0) known.put(text, { token, asked })
     return token
   }
 
+  function share(text: string): Promise<AccessToken> {
+    const shared = pending.get(text)
+    if (shared !== undefined) return shared
+    const question = introspect(text).finally(() => pending.delete(text))
+    pending.set(text, question)
+    return question
+  }
+
   return {
     read(text) {
       const before = known.find(text)
-      if (before && now() - before.asked < cache) return Promise.resolve(before.token)
-      const shared = pending.get(text)
-      if (shared !== undefined) return shared
-      if (pending.size >= mostAtOnce) {
-        return Promise.reject(new Refused('introspection_unavailable', { retryAfter: 1, seen: 'too many at once' }))
-      }
-      const question = introspect(text).finally(() => pending.delete(text))
-      pending.set(text, question)
-      return question
+      return before && now() - before.asked < cache ? before.token : share(text)
     },
   }
 }

@@ -19,16 +19,19 @@ const remembered = 4096
  */
 export function createJwtReader(keys: IssuerKeys, primitives: Pick<Primitives, 'verify'>): TokenReader {
   const known = createBoundedCache<{ readonly token: AccessToken; readonly key: PublicJwk }>(remembered)
+  async function verify(text: string): Promise<AccessToken> {
+    const { jwt, algorithm } = parseJwtAccessToken(text)
+    const key = await keys.find(jwt.header.kid, algorithm)
+    if (!(await isSignedBy(jwt, key, primitives))) throw new Refused('token_signature')
+    const token = parseAccessToken(jwt.claims, 'jwt')
+    known.put(text, { token, key })
+    return token
+  }
+
   return {
-    async read(text) {
+    read(text) {
       const before = known.find(text)
-      if (before && keys.has(before.key)) return before.token
-      const { jwt, algorithm } = parseJwtAccessToken(text)
-      const key = await keys.find(jwt.header.kid, algorithm)
-      if (!(await isSignedBy(jwt, key, primitives))) throw new Refused('token_signature')
-      const token = parseAccessToken(jwt.claims, 'jwt')
-      known.put(text, { token, key })
-      return token
+      return before && keys.has(before.key) ? before.token : verify(text)
     },
   }
 }

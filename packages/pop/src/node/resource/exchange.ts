@@ -1,13 +1,15 @@
 import type { Inbound } from '../../foundation/inbound.ts'
+import type { Awaitable } from '../../foundation/primitives.ts'
 import type { Guard, Needs } from '../../resource/guard.ts'
-import { renderVerdict, type Verdict } from '../../resource/verdict.ts'
+import type { Verdict } from '../../resource/verdict.ts'
 import { type PeerSocket, readPeerCertificate } from './peer-certificate.ts'
 
 /** What is read of a request: `http.IncomingMessage` fits. */
 export interface NodeRequest {
   readonly method?: string | undefined
   readonly url?: string | undefined
-  readonly headersDistinct: { readonly [name: string]: readonly string[] | undefined }
+  /** Names and values by turns, as they arrived. */
+  readonly rawHeaders: readonly string[]
   readonly socket: PeerSocket
 }
 
@@ -26,19 +28,26 @@ export interface Answer {
   readonly body: string
 }
 
-/**
- * Judges a request of `node:http(s)`. Never rejects.
- * @returns the verdict that admits it, or how it is answered: with the API's metadata at its place, or with the refusal
- */
-export async function judgeRequest(
-  guard: Guard,
-  request: NodeRequest,
-  needs?: Needs,
-): Promise<{ readonly verdict: Verdict & { admitted: true } } | { readonly answer: Answer }> {
-  const metadata = metadataAnswer(guard, request)
-  if (metadata) return { answer: metadata }
-  const verdict = await judge(guard, request, needs)
-  return verdict.admitted ? { verdict } : { answer: renderVerdict(verdict) }
+/** Judges a request of `node:http(s)`. Never rejects. */
+export function judgeRequest(guard: Guard, request: NodeRequest, needs?: Needs): Awaitable<Verdict> {
+  try {
+    return guard.judge(inboundOf(request, guard.origin), needs)
+  } catch (cause) {
+    return guard.decline(cause)
+  }
+}
+
+/** The answer to a question for the API's metadata; undefined for every other request. RFC 9728 §3.1. */
+export function metadataAnswer(
+  { metadata }: Guard,
+  { method, url }: Pick<NodeRequest, 'method' | 'url'>,
+): Answer | undefined {
+  if (!metadata || url !== metadata.target || (method !== 'GET' && method !== 'HEAD')) return undefined
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json', 'access-control-allow-origin': '*' },
+    body: JSON.stringify(metadata.document),
+  }
 }
 
 /** Sends a whole answer. */
@@ -47,24 +56,18 @@ export function send(response: NodeResponse, { status, headers, body }: Answer):
   response.end(body)
 }
 
-function judge(guard: Guard, request: NodeRequest, needs: Needs | undefined): Verdict | Promise<Verdict> {
-  try {
-    return guard.judge(inboundOf(request, guard.origin), needs)
-  } catch (cause) {
-    return guard.decline(cause)
-  }
-}
-
-function inboundOf({ method = '', url = '', headersDistinct, socket }: NodeRequest, origin: string): Inbound {
+function inboundOf({ method = '', url = '', rawHeaders, socket }: NodeRequest, origin: string): Inbound {
   const certificate = readPeerCertificate(socket)
-  return { method, url: origin + url, headers: headersDistinct, ...(certificate ? { certificate } : {}) }
+  const headers = { authorization: headerValues(rawHeaders, 'authorization') }
+  return { method, url: origin + url, headers, ...(certificate ? { certificate } : {}) }
 }
 
-function metadataAnswer({ metadata }: Guard, { method, url }: NodeRequest): Answer | undefined {
-  if (!metadata || url !== metadata.target || (method !== 'GET' && method !== 'HEAD')) return undefined
-  return {
-    status: 200,
-    headers: { 'content-type': 'application/json', 'access-control-allow-origin': '*' },
-    body: JSON.stringify(metadata.document),
+/** Every instance of a header: `headers` drops the second Authorization, and `headersDistinct` copies all of them. */
+function headerValues(rawHeaders: readonly string[], name: string): readonly string[] {
+  const values: string[] = []
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const written = rawHeaders[i] ?? ''
+    if (written.length === name.length && written.toLowerCase() === name) values.push(rawHeaders[i + 1] ?? '')
   }
+  return values
 }

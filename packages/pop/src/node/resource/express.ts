@@ -1,9 +1,10 @@
 import type { Guard, Needs } from '../../resource/guard.ts'
-import type { Admitted } from '../../resource/verdict.ts'
-import { judgeRequest, type NodeRequest, type NodeResponse, send } from './exchange.ts'
+import { type Admitted, renderVerdict } from '../../resource/verdict.ts'
+import { judgeRequest, metadataAnswer, type NodeRequest, type NodeResponse, send } from './exchange.ts'
 
 /** What is read of a request: those of Express and Connect fit. The verdict is put beside it. */
 export interface ExpressRequest extends NodeRequest {
+  /** The target as it arrived: `url` loses what the router has matched. */
   readonly originalUrl?: string
   verdict?: Admitted
 }
@@ -22,10 +23,13 @@ export function protect(
 ): (request: ExpressRequest, response: NodeResponse, next: (cause?: unknown) => void) => void {
   async function serve(request: ExpressRequest, response: NodeResponse, next: (cause?: unknown) => void) {
     try {
-      const { method, originalUrl, url = originalUrl, headersDistinct, socket } = request
-      const judged = await judgeRequest(guard, { method, url: originalUrl ?? url, headersDistinct, socket }, needs)
-      if ('answer' in judged) return send(response, judged.answer)
-      request.verdict = judged.verdict
+      const { method, url, originalUrl = url, rawHeaders, socket } = request
+      const whole = { method, url: originalUrl, rawHeaders, socket }
+      const metadata = metadataAnswer(guard, whole)
+      if (metadata) return send(response, metadata)
+      const verdict = await judgeRequest(guard, whole, needs)
+      if (!verdict.admitted) return send(response, renderVerdict(verdict))
+      request.verdict = verdict
       next()
     } catch (cause) {
       next(cause)

@@ -1,6 +1,6 @@
 import type { Guard, Needs } from '../../resource/guard.ts'
-import type { Admitted } from '../../resource/verdict.ts'
-import { judgeRequest, type NodeRequest } from './exchange.ts'
+import { type Admitted, renderVerdict } from '../../resource/verdict.ts'
+import { type Answer, judgeRequest, metadataAnswer, type NodeRequest } from './exchange.ts'
 
 /** What is read of a request of Fastify. The verdict is put beside it. */
 export interface FastifyRequest {
@@ -28,14 +28,17 @@ export function protect(
   needs?: Needs,
 ): (request: FastifyRequest, reply: FastifyReply) => Promise<unknown> {
   return async (request, reply) => {
-    const judged = await judgeRequest(guard, request.raw, needs)
-    if ('answer' in judged) {
-      const { status, headers, body } = judged.answer
-      reply.code(status)
-      reply.headers(headers)
-      return reply.send(body)
-    }
-    request.verdict = judged.verdict
+    const metadata = metadataAnswer(guard, request.raw)
+    if (metadata) return answer(reply, metadata)
+    const verdict = await judgeRequest(guard, request.raw, needs)
+    if (!verdict.admitted) return answer(reply, renderVerdict(verdict))
+    request.verdict = verdict
     return undefined
   }
+}
+
+function answer(reply: FastifyReply, { status, headers, body }: Answer): unknown {
+  reply.code(status)
+  reply.headers(headers)
+  return reply.send(body)
 }

@@ -1,6 +1,6 @@
 import type { Guard, Needs } from '../../resource/guard.ts'
 import { type Admitted, renderVerdict } from '../../resource/verdict.ts'
-import { judgeRequest, type NodeRequest, type NodeResponse, send } from './exchange.ts'
+import { judgeRequest, metadataAnswer, type NodeRequest, type NodeResponse, send } from './exchange.ts'
 
 /**
  * Puts a guard in front of a handler of `node:http(s)`, which gets the verdict as its third argument.
@@ -18,9 +18,11 @@ export function protect<Request extends NodeRequest, Response extends NodeRespon
 ): (request: Request, response: Response) => void {
   async function serve(request: Request, response: Response): Promise<void> {
     try {
-      const judged = await judgeRequest(guard, request, needs)
-      if ('answer' in judged) send(response, judged.answer)
-      else await handler(request, response, judged.verdict)
+      const metadata = metadataAnswer(guard, request)
+      if (metadata) return send(response, metadata)
+      const verdict = await judgeRequest(guard, request, needs)
+      if (verdict.admitted) await handler(request, response, verdict)
+      else send(response, renderVerdict(verdict))
     } catch (cause) {
       const verdict = guard.decline(cause)
       if (response.headersSent) response.destroy()
