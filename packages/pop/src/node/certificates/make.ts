@@ -158,7 +158,8 @@ function extensionsOf(options: CertificateOptions, publicKey: KeyObject): readon
   return [...ours.filter(({ oid }) => !extensions.some((extra) => extra.oid === oid)), ...extensions]
 }
 
-function authorityOf(issuer: Buffer): readonly RawExtension[] {
+/** Names the issuer's key, where the issuer names it itself. RFC 5280 §4.2.1.1. */
+export function authorityOf(issuer: Uint8Array): readonly RawExtension[] {
   const value = extensionOf(structureOf(issuer), extensionIds.subjectKeyIdentifier)?.value
   return value ? [authorityKeyIdentifier(value.subarray(2))] : []
 }
@@ -175,7 +176,8 @@ function serialOf(random: (length: number) => Uint8Array): Uint8Array {
   return serial
 }
 
-function explicit(tagNumber: number, value: Integer | Sequence): Constructed {
+/** Puts an element under a context tag of its own. */
+export function explicit(tagNumber: number, value: Integer | Sequence): Constructed {
   return new Constructed({ idBlock: { tagClass: 3, tagNumber }, value: [value] })
 }
 

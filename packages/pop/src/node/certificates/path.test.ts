@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Refused } from '../../oauth/refusal.ts'
+import type { RawExtension } from './extensions.ts'
 import { type CertificateOptions, type CertificatePair, createCertificateAuthority, issueCertificate } from './make.ts'
 import { type PathOptions, verifyPath } from './path.ts'
 import { derOf } from './read.ts'
@@ -88,8 +89,9 @@ describe('RFC 8705 §2.1 a path to a trust group', () => {
 })
 
 describe('RFC 5280 §6.3 revocation lists', () => {
-  const listOf = (issuer: CertificatePair, revoked: CertificatePair[] = []) =>
+  const listOf = (issuer: CertificatePair, revoked: CertificatePair[] = [], extensions: RawExtension[] = []) =>
     issueRevocationList({
+      extensions,
       issuer,
       revoked: revoked.map(({ certificate }) => certificate),
       thisUpdate: now - 60,
@@ -110,6 +112,16 @@ describe('RFC 5280 §6.3 revocation lists', () => {
   it('take the word of a newer list beside an older one', async () => {
     const crls = parseCrls(listOf(root) + listOf(middle) + listOf(middle, [leaf]))
     expect(await verdict({ chain, anchors, crls, now })).toBe('client_certificate_revoked')
+  })
+
+  it.each([
+    ['delta', '2.5.29.27', '020101'],
+    ['partial or indirect', '2.5.29.28', '30038401ff'],
+  ])('are refused when they are %s', async (_, oid, value) => {
+    const odd = listOf(middle, [], [{ oid, critical: true, value: Buffer.from(value, 'hex') }])
+    expect(() => parseCrls(odd)).toThrow(expect.objectContaining({ reason: 'client_certificate_revoked' }))
+    const plain = listOf(middle, [], [{ oid, value: Buffer.from(value, 'hex') }])
+    expect(await verdict({ chain, anchors, crls: parseCrls(listOf(root) + plain), now })).toBe('accepted')
   })
 
   it.each([

@@ -4,7 +4,8 @@ import type { Seconds } from '../../foundation/clock.ts'
 import { Refused } from '../../oauth/refusal.ts'
 import { toleratedAhead } from '../../proof/certificate.ts'
 import { type Asn1, isContext, isUniversal, oidOf, parseAsn1, tags } from './asn1.ts'
-import { type CertificatePair, encodeTime, signedStructure } from './make.ts'
+import { encodeExtensions, type RawExtension } from './extensions.ts'
+import { authorityOf, type CertificatePair, encodeTime, explicit, signedStructure } from './make.ts'
 import type { PathCertificate } from './path-certificate.ts'
 import { derOf } from './read.ts'
 import { isSignedBy, signerOf } from './signature.ts'
@@ -33,10 +34,20 @@ export interface RevocationListOptions {
   readonly revoked: readonly string[]
   readonly thisUpdate: Seconds
   readonly nextUpdate: Seconds
+  /** Beside the number, which is `thisUpdate`, and the name of the key. */
+  readonly extensions?: readonly RawExtension[]
 }
 
 /** Makes a complete revocation list of one CA, as PEM. RFC 5280 §5.1. */
-export function issueRevocationList({ issuer, revoked, thisUpdate, nextUpdate }: RevocationListOptions): string {
+export function issueRevocationList({
+  issuer,
+  revoked,
+  thisUpdate,
+  nextUpdate,
+  extensions = [],
+}: RevocationListOptions): string {
+  const ca = derOf(issuer.certificate)
+  const number = { oid: crlNumber, value: Buffer.from(new Integer({ value: thisUpdate }).toBER()) }
   const { identifier, sign } = signerOf(createPrivateKey(issuer.key))
   const entries = revoked.map((certificate) => {
     const serial = Buffer.from(structureOf(derOf(certificate)).serial, 'hex')
@@ -46,10 +57,11 @@ export function issueRevocationList({ issuer, revoked, thisUpdate, nextUpdate }:
     value: [
       new Integer({ value: 1 }),
       identifier,
-      fromBER(structureOf(derOf(issuer.certificate)).subject).result,
+      fromBER(structureOf(ca).subject).result,
       encodeTime(thisUpdate),
       encodeTime(nextUpdate),
       ...(entries.length > 0 ? [new Sequence({ value: entries })] : []),
+      explicit(0, encodeExtensions([...authorityOf(ca), number, ...extensions])),
     ],
   })
   const lines =
