@@ -4,8 +4,8 @@ import {
   createPrivateKey,
   generateKeyPair,
   hash,
+  hkdfSync,
   type KeyObject,
-  randomBytes,
 } from 'node:crypto'
 import { promisify } from 'node:util'
 import { decodeBase64url, encodeBase64url, parsePublicJwk, type Seconds, thumbprintInput } from '@holdfast/pop'
@@ -51,12 +51,11 @@ export function openSealedKey(
 ): KeyObject {
   const [version, text = ''] = sealed.split('.', 2)
   const bytes = decodeBase64url(text)
-  if (version !== 'v1' || !bytes || bytes.length < nonceLength + tagLength) throw new SealedKeyError(kid)
-  const decipher = createDecipheriv('aes-256-gcm', encryptionKey, bytes.subarray(0, nonceLength), gcm)
-  decipher.setAAD(Buffer.from(kid))
-  decipher.setAuthTag(bytes.subarray(-tagLength))
+  if (version !== 'v1' || !bytes || bytes.length < tagLength) throw new SealedKeyError(kid)
+  const { key, nonce } = lockOf(kid, encryptionKey)
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce, gcm).setAuthTag(bytes.subarray(-tagLength))
   try {
-    const der = Buffer.concat([decipher.update(bytes.subarray(nonceLength, -tagLength)), decipher.final()])
+    const der = Buffer.concat([decipher.update(bytes.subarray(0, -tagLength)), decipher.final()])
     return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
   } catch (cause) {
     throw new SealedKeyError(kid, cause)
@@ -110,16 +109,23 @@ export async function rotateSigningKey(
   return await store.rotateSigningKey({ algorithm, now, expires: now + lifetime, fresh })
 }
 
-const nonceLength = 12
 const tagLength = 16
 const gcm = { authTagLength: tagLength }
 
 function seal(privateKey: KeyObject, kid: string, encryptionKey: Uint8Array): string {
-  const nonce = randomBytes(nonceLength)
-  const cipher = createCipheriv('aes-256-gcm', encryptionKey, nonce, gcm).setAAD(Buffer.from(kid))
+  const { key, nonce } = lockOf(kid, encryptionKey)
+  const cipher = createCipheriv('aes-256-gcm', key, nonce, gcm)
   const der = privateKey.export({ format: 'der', type: 'pkcs8' })
-  const bytes = Buffer.concat([nonce, cipher.update(der), cipher.final(), cipher.getAuthTag()])
-  return `v1.${encodeBase64url(bytes)}`
+  return `v1.${encodeBase64url(Buffer.concat([cipher.update(der), cipher.final(), cipher.getAuthTag()]))}`
+}
+
+/**
+ * Each kid has a lock of its own, which ever seals one thing, the private half that belongs to that thumbprint: so the
+ * nonce needs no randomness, and nothing sealed for one kid opens for another.
+ */
+function lockOf(kid: string, encryptionKey: Uint8Array): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
+  const bytes = new Uint8Array(hkdfSync('sha256', encryptionKey, '', `holdfast signing key v1 ${kid}`, 44))
+  return { key: bytes.subarray(0, 32), nonce: bytes.subarray(32) }
 }
 
 /** Keys sealed under two encryption keys would be of no use to anybody, so the newest must open before one is made. */

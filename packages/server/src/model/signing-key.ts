@@ -12,7 +12,7 @@ export type SigningKey = {
   readonly algorithm: SigningAlgorithm
   /** The public key as JWK, ready to publish, in JSON. */
   readonly publicJwk: string
-  /** The private key in PKCS #8, encrypted: `v1.` and base64url of nonce, ciphertext and tag (AES-256-GCM). */
+  /** The private key in PKCS #8, encrypted: `v1.` and base64url of ciphertext and tag (AES-256-GCM, key and nonce derived for the kid). */
   readonly sealed: string
   readonly created: Seconds
 } & (

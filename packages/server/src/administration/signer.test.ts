@@ -1,12 +1,12 @@
 import { constants, createPublicKey, verify } from 'node:crypto'
 import { isKeyFor } from '@holdfast/pop'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ensureSigningKeys, rotateSigningKey } from '../administration/signing-keys.ts'
 import type { SigningAlgorithm } from '../model/signing-key.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { Store } from '../ports/store.ts'
+import { openTemporaryStore } from '../store/temporary-store.ts'
 import { createSigner } from './signer.ts'
-import { openTemporaryStore } from './temporary-store.ts'
+import { ensureSigningKeys, rotateSigningKey } from './signing-keys.ts'
 
 const encryptionKey = new Uint8Array(32).fill(7)
 const data = new TextEncoder().encode('header.claims')

@@ -1,9 +1,9 @@
 import { constants, type KeyObject, type SignKeyObjectInput, sign } from 'node:crypto'
 import { parseJsonObject, parsePublicJwk } from '@holdfast/pop'
-import { openSealedKey } from '../administration/signing-keys.ts'
 import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
 import type { ActiveKey, PublishedKey, Signer } from '../ports/signer.ts'
 import type { Store } from '../ports/store.ts'
+import { openSealedKey } from './signing-keys.ts'
 
 /** What a signer is made of. */
 export interface SignerParts {
