@@ -19,14 +19,15 @@ export const clientAuthentications: readonly ClientAuthentication[] = [
 /**
  * Finds the client that a request names and verifies that it is the one. RFC 6749 §2.3.1, RFC 7523 §3, RFC 8705 §2.
  *
- * Uses nothing up: an assertion's `jti` is named in `uses`, and `issue` marks it.
+ * Failures count against secrets only, which alone can be guessed. Uses nothing up: an assertion's `jti` is named in `uses`, and `issue` marks it.
  *
  * @throws {@link Refused} the `client_` and `assertion_` reasons
  */
 export async function authenticate(inbound: Inbound, parameters: Parameters, context: Context): Promise<Authenticated> {
   const credentials = parseCredentials(inbound, parameters)
   const id = credentials.clientId ?? claimedBy(credentials)
-  context.attempts.requireLeft(id, inbound.address)
+  const guess = credentials.kind === 'secret'
+  if (guess) context.attempts.requireLeft(id, inbound.address)
   try {
     const client = await context.clients.find(id)
     if (!client) return await refuseUnknown(credentials, context)
@@ -41,7 +42,7 @@ export async function authenticate(inbound: Inbound, parameters: Parameters, con
     if (client.disabled) throw new Refused('client_disabled')
     return { client, authentication: authenticationOf(method), uses }
   } catch (error) {
-    if (credentials.kind !== 'identifier' && isFailure(error)) context.attempts.failed(id, inbound.address)
+    if (guess && isFailure(error)) context.attempts.failed(id, inbound.address)
     throw error
   }
 }
