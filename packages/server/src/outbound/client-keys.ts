@@ -8,6 +8,8 @@ const soonest: Seconds = 30
 interface Fetched {
   readonly at: Seconds
   readonly keys: Promise<JsonObject>
+  /** Nothing came, and nothing had come before. */
+  failed: boolean
 }
 
 /**
@@ -24,10 +26,12 @@ export function createClientKeys(
 
   const fetchAnew = (uri: string, last: Fetched | undefined): Promise<JsonObject> => {
     const keys = fetch(new URL(uri)).catch((cause: unknown) => {
-      if (last) return last.keys
+      if (last && !last.failed) return last.keys
+      entry.failed = true
       throw new Refused('client_keys_unavailable', { seen: uri, retryAfter: soonest, cause })
     })
-    fetched.set(uri, { at: now(), keys })
+    const entry: Fetched = { at: now(), keys, failed: false }
+    fetched.set(uri, entry)
     return keys
   }
 
@@ -36,6 +40,6 @@ export function createClientKeys(
       throw new Refused('client_keys_unavailable', { seen: `${uri} is not in outbound.allow` })
     const last = fetched.get(uri)
     const age = last ? now() - last.at : Number.POSITIVE_INFINITY
-    return last && age < (fresh ? soonest : lifetime) ? await last.keys : await fetchAnew(uri, last)
+    return last && age < (fresh || last.failed ? soonest : lifetime) ? await last.keys : await fetchAnew(uri, last)
   }
 }
