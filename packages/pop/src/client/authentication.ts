@@ -1,4 +1,4 @@
-import { type CryptoKey, type JWK, SignJWT } from 'jose'
+import { type CryptoKey, type JWK, type KeyObject, SignJWT } from 'jose'
 import { encodeBase64url } from '../foundation/base64url.ts'
 import type { SignatureAlgorithm } from '../foundation/jwk.ts'
 import type { Awaitable } from '../foundation/primitives.ts'
@@ -52,7 +52,8 @@ export function clientSecret(secret: string): ClientAuthentication {
 
 /** The key that signs assertions. */
 export interface AssertionKey {
-  readonly key: CryptoKey | JWK
+  /** A private key: of WebCrypto, of Node, or as a JWK. */
+  readonly key: CryptoKey | KeyObject | JWK
   readonly alg: SignatureAlgorithm
   readonly kid?: string
 }
