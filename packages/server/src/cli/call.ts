@@ -6,12 +6,13 @@ import { Failure } from './exit.ts'
 import { certificateIn } from './input-file.ts'
 import { renderDistance, systemNow } from './moment.ts'
 import { type Presentation, type PresentationOptions, presentationOf } from './presentation.ts'
+import { repeated } from './repeated.ts'
 import { harmless, type Terminal } from './terminal.ts'
 import { caFor, caOption } from './trust.ts'
 
 interface CallOptions extends PresentationOptions {
   readonly method: string
-  readonly header?: string[]
+  readonly header?: readonly string[]
   readonly data?: string
   readonly token?: string
   readonly ca?: string
@@ -19,13 +20,11 @@ interface CallOptions extends PresentationOptions {
 }
 
 /** `holdfast call` */
-export function addCallCommand(program: Command, terminal: Terminal): void {
-  program
-    .command('call')
-    .description("Call an API with the session's token and certificate, and say why it refuses.")
+export function defineCall(command: Command, terminal: Terminal): void {
+  command
     .argument('<url>', 'https address')
     .option('-X, --method <method>', 'method', 'GET')
-    .option('-H, --header <header...>', 'further headers, such as "Accept: text/plain"')
+    .option('-H, --header <header>', 'further headers, such as "Accept: text/plain"; may be repeated', repeated)
     .option('-d, --data <body>', 'body')
     .option('--token <token>', 'another token: itself, @file, or - for standard input')
     .option('--cert <file>', 'PEM of another certificate')

@@ -17,6 +17,7 @@ import { writePrivately } from '../development/pair.ts'
 import { renderCertificate } from './certificate-facts.ts'
 import { Failure } from './exit.ts'
 import { readCertificateFile, readTextFile } from './input-file.ts'
+import { repeated } from './repeated.ts'
 import { renderTable, type Terminal } from './terminal.ts'
 
 interface NewOptions {
@@ -31,40 +32,39 @@ interface NewOptions {
 interface LeafOptions extends NewOptions {
   readonly ca?: string
   readonly caKey?: string
-  readonly dns?: string[]
-  readonly uri?: string[]
-  readonly ip?: string[]
-  readonly email?: string[]
+  readonly dns?: readonly string[]
+  readonly uri?: readonly string[]
+  readonly ip?: readonly string[]
+  readonly email?: readonly string[]
   readonly server?: true
 }
 
 /** `holdfast cert new|ca|thumbprint|inspect` */
-export function addCertCommand(program: Command, terminal: Terminal): void {
-  const cert = program.command('cert').description('Make certificates, and read them.')
-
+export function defineCert(command: Command, terminal: Terminal): void {
   newOptions(
-    cert
+    command
       .command('new')
       .description('Make a certificate and its key: a client certificate, self-signed unless --ca is given.'),
     10,
   )
     .option('--ca <file>', 'PEM of the CA that signs')
     .option('--ca-key <file>', 'PEM of its private key')
-    .option('--dns <name...>', 'DNS names')
-    .option('--uri <uri...>', 'URIs')
-    .option('--ip <address...>', 'IP addresses')
-    .option('--email <address...>', 'e-mail addresses')
+    .option('--dns <name>', 'DNS names; may be repeated', repeated)
+    .option('--uri <uri>', 'URIs; may be repeated', repeated)
+    .option('--ip <address>', 'IP addresses; may be repeated', repeated)
+    .option('--email <address>', 'e-mail addresses; may be repeated', repeated)
     .option('--server', 'for a server instead of a client')
     .addHelpText(
       'after',
       `
   $ holdfast cert new --name client                     client.pem and client.key
   $ holdfast cert new --name CN=client,O=Example --ca ca.pem --ca-key ca.key
-  $ holdfast cert new --name localhost --server --dns localhost --ip 127.0.0.1 --ca ca.pem --ca-key ca.key`,
+  $ holdfast cert new --name localhost --server --dns localhost --ip 127.0.0.1 \\
+      --ca ca.pem --ca-key ca.key`,
     )
     .action(async (options: LeafOptions) => keep(await makeLeaf(options), options, terminal))
 
-  newOptions(cert.command('ca').description('Make a certificate authority and its key.'), 3650)
+  newOptions(command.command('ca').description('Make a certificate authority and its key.'), 3650)
     .addHelpText('after', '\n  $ holdfast cert ca --name "Example client CA" --out client-ca')
     .action(async (options: NewOptions) => {
       const { name, days, keyType = 'P-256' } = options
@@ -75,7 +75,7 @@ export function addCertCommand(program: Command, terminal: Terminal): void {
       )
     })
 
-  cert
+  command
     .command('thumbprint')
     .description('Print the thumbprint of a certificate in every spelling that people meet, the one of cnf first.')
     .argument('<file>', 'certificate, PEM or DER')
@@ -95,7 +95,7 @@ export function addCertCommand(program: Command, terminal: Terminal): void {
       )
     })
 
-  cert
+  command
     .command('inspect')
     .description('Print what a certificate says, and what it can be used for.')
     .argument('<file>', 'certificate, PEM or DER')

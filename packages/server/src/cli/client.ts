@@ -8,6 +8,7 @@ import { clientAuthenticationMethods } from '../model/client.ts'
 import { Failure } from './exit.ts'
 import { readCertificateFile, readTextFile } from './input-file.ts'
 import { administering } from './operator.ts'
+import { repeated } from './repeated.ts'
 import { configOption } from './settings-file.ts'
 import { harmless, renderTable, type Terminal } from './terminal.ts'
 
@@ -28,25 +29,22 @@ interface ClientOptions {
   readonly bound?: boolean
   readonly format?: 'jwt' | 'reference'
   readonly lifetime?: number
-  readonly introspects?: string[]
+  readonly introspects?: readonly string[]
   readonly secretFile?: string
   readonly generateSecret?: true
   readonly disabled?: boolean
-  readonly unset?: string[]
+  readonly unset?: readonly string[]
 }
 
 /** `holdfast client add|list|show|edit|remove` */
-export function addClientCommand(program: Command, terminal: Terminal): void {
-  const client = program
-    .command('client')
-    .description('Manage the clients in the store, of a running server or a stopped one.')
-
-  registration(client.command('add').description('Add a client. A generated secret is shown once, and never again.'))
+export function defineClient(command: Command, terminal: Terminal): void {
+  registration(command.command('add').description('Add a client. A generated secret is shown once, and never again.'))
     .addHelpText(
       'after',
       `
-Without --method: --certificate with --trust-group registers the certificate's subject (tls_client_auth), --certificate
-alone the certificate itself (self_signed_tls_client_auth), --jwks keys (private_key_jwt), and nothing a secret.
+Without --method, --certificate with --trust-group registers the subject of the
+certificate (tls_client_auth), --certificate alone the certificate itself
+(self_signed_tls_client_auth), --jwks keys (private_key_jwt), nothing a secret.
 
   $ holdfast client add shop --scope api1
   $ holdfast client add till --certificate till.pem --trust-group stores --scope api1
@@ -59,7 +57,7 @@ alone the certificate itself (self_signed_tls_client_auth), --jwks keys (private
       report(await administering(options.config, ({ administer }) => administer('client-add', data)), options, terminal)
     })
 
-  client
+  command
     .command('list')
     .description('List all clients, those of the settings too.')
     .option(...configOption)
@@ -69,7 +67,7 @@ alone the certificate itself (self_signed_tls_client_auth), --jwks keys (private
       terminal.out(json ? JSON.stringify({ clients }, null, 2) : renderList(clients, terminal))
     })
 
-  client
+  command
     .command('show')
     .description('Show one client. Its secret cannot be shown.')
     .argument('<id>', 'client_id')
@@ -80,8 +78,12 @@ alone the certificate itself (self_signed_tls_client_auth), --jwks keys (private
       terminal.out(json ? JSON.stringify(shown, null, 2) : renderClient(shown.client, terminal))
     })
 
-  registration(client.command('edit').description('Change a client of the store. What is not named stays as it is.'))
-    .option('--unset <member...>', 'registered members to take away, such as access_token_lifetime')
+  registration(command.command('edit').description('Change a client of the store. What is not named stays as it is.'))
+    .option(
+      '--unset <member>',
+      'registered members to take away, such as access_token_lifetime; may be repeated',
+      repeated,
+    )
     .addHelpText(
       'after',
       `
@@ -101,7 +103,7 @@ alone the certificate itself (self_signed_tls_client_auth), --jwks keys (private
       )
     })
 
-  client
+  command
     .command('remove')
     .description('Remove a client of the store, and its reference tokens with it. Its JWTs live until they expire.')
     .argument('<id>', 'client_id')
@@ -133,7 +135,7 @@ function registration(command: Command): Command {
     .option('--no-bound', 'unbound tokens too')
     .addOption(new Option('--format <format>', 'form of its access tokens').choices(['jwt', 'reference']))
     .option('--lifetime <seconds>', 'lifetime of its access tokens', parseLifetime)
-    .option('--introspects <uri...>', 'APIs on whose behalf it introspects tokens')
+    .option('--introspects <uri>', 'APIs on whose behalf it introspects tokens; may be repeated', repeated)
     .option('--disabled', 'refuse it, and its tokens')
     .option('--no-disabled', 'accept it again')
     .option(...configOption)

@@ -7,10 +7,8 @@ import { configOption, readSettingsFile } from './settings-file.ts'
 import type { Terminal } from './terminal.ts'
 
 /** `holdfast config check|print|schema` */
-export function addConfigCommand(program: Command, terminal: Terminal): void {
-  const config = program.command('config').description('Check and print settings.')
-
-  config
+export function defineConfig(command: Command, terminal: Terminal): void {
+  command
     .command('check')
     .description('Say whether the settings can be used: exit 0, or 78 with what is wrong.')
     .option(...configOption)
@@ -21,7 +19,7 @@ export function addConfigCommand(program: Command, terminal: Terminal): void {
       terminal.out(json ? JSON.stringify({ file, issuer, usable: true }) : `${file}: usable. Issuer: ${issuer}`)
     })
 
-  config
+  command
     .command('print')
     .description('Print the settings as they work, with every default. Secrets are redacted.')
     .option(...configOption)
@@ -34,7 +32,7 @@ export function addConfigCommand(program: Command, terminal: Terminal): void {
       else terminal.out([...notes.map((note) => `# ${note}`), stringify(shown).trimEnd()].join('\n'))
     })
 
-  config
+  command
     .command('schema')
     .description('Print the JSON Schema of the settings, for editors.')
     .action(() => terminal.out(JSON.stringify(settingsJsonSchema(), null, 2)))

@@ -12,14 +12,12 @@ import { untilStopped } from './stopped.ts'
 import { renderTable, type Terminal } from './terminal.ts'
 
 /** `holdfast demo` */
-export function addDemoCommand(program: Command, terminal: Terminal): void {
-  program
-    .command('demo')
-    .description('Show the whole story with real servers over real TLS: a bound token, the call, the thefts refused.')
+export function defineDemo(command: Command, terminal: Terminal): void {
+  command
     .option('--json', 'print one line of JSON for each step')
     .addHelpText(
       'after',
-      '\nUses free ports and a folder of its own, which is removed. Exit 0, or 1 with the step that failed.',
+      '\nUses free ports and a folder of its own, which is removed.\nExit 0, or 1 with the step that failed.',
     )
     .action(async ({ json }: { json?: true }) => {
       const directory = await mkdtemp(join(tmpdir(), 'holdfast-demo-'))

@@ -8,10 +8,8 @@ import { renderTable, type Terminal } from './terminal.ts'
 const directory = '.holdfast'
 
 /** `holdfast dev` */
-export function addDevCommand(program: Command, terminal: Terminal): void {
-  program
-    .command('dev')
-    .description('Run a seeded server and a sample API on localhost, with data under ./.holdfast')
+export function defineDev(command: Command, terminal: Terminal): void {
+  command
     .option('-p, --port-base <number>', 'listens on the three ports that follow', parsePortBase, 5000)
     .option('--json', 'print where everything is as one line of JSON')
     .addHelpText(
@@ -51,7 +49,8 @@ function welcome({ origins: { issuer, mutualTls, api } }: Development, { columns
       ['issuer', issuer],
       ['mTLS', `${mutualTls}   asks for client certificates`],
       ['sample API', `${api}   GET /identity, scope api1`],
-      ['data', `${directory}/   CA: ${directory}/tls/ca.pem, settings: ${directory}/holdfast.yaml`],
+      ['CA', `${directory}/tls/ca.pem`],
+      ['settings', `${directory}/holdfast.yaml`],
     ],
     columns,
     '  ',
@@ -60,9 +59,9 @@ function welcome({ origins: { issuer, mutualTls, api } }: Development, { columns
     [
       ['client', 'secret "secret"; with any certificate its tokens are bound'],
       ['reference', 'secret "secret"; reference tokens'],
-      ['mtls', `its certificate: --cert ${directory}/tls/mtls.pem --key ${directory}/tls/mtls.key`],
-      ['pinned', `its certificate: --cert ${directory}/tls/pinned.pem --key ${directory}/tls/pinned.key`],
-      ['assertion', `signed assertions: --assertion-key ${directory}/assertion.key`],
+      ['mtls', `--cert ${directory}/tls/mtls.pem --key ${directory}/tls/mtls.key`],
+      ['pinned', `--cert ${directory}/tls/pinned.pem --key ${directory}/tls/pinned.key`],
+      ['assertion', `--assertion-key ${directory}/assertion.key`],
       ['api1', 'secret "api1-secret"; introspects for the sample API'],
     ],
     columns,

@@ -31,10 +31,8 @@ interface InspectOptions extends ClientCredentials {
 }
 
 /** `holdfast inspect` */
-export function addInspectCommand(program: Command, terminal: Terminal): void {
-  const command = program
-    .command('inspect')
-    .description('Read a token or a certificate. Nothing is sent anywhere unless --issuer or --introspect asks for it.')
+export function defineInspect(command: Command, terminal: Terminal): void {
+  command
     .argument('[what]', "token, file, @file, or - for standard input (default: the session's token)")
     .option('--cert <file>', 'say whether the token is bound to this certificate')
     .option('--issuer <url>', 'verify the signature with the keys of this issuer; the token is not sent')

@@ -12,10 +12,8 @@ interface KeyOptions {
 }
 
 /** `holdfast key list|rotate` */
-export function addKeyCommand(program: Command, terminal: Terminal): void {
-  const key = program.command('key').description('List and rotate the keys that sign tokens.')
-
-  key
+export function defineKey(command: Command, terminal: Terminal): void {
+  command
     .command('list')
     .description('List the signing keys. `next` is published before it signs, `retired` as long as its tokens live.')
     .option(...configOption)
@@ -25,7 +23,7 @@ export function addKeyCommand(program: Command, terminal: Terminal): void {
       terminal.out(json ? JSON.stringify({ keys }, null, 2) : render(keys, terminal))
     })
 
-  key
+  command
     .command('rotate')
     .description('Let the next key sign from now on. Tokens that are out stay valid.')
     .option('--algorithm <name>', 'of this algorithm only')

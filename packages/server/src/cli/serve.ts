@@ -9,16 +9,15 @@ import { untilStopped } from './stopped.ts'
 import type { Terminal } from './terminal.ts'
 
 /** `holdfast serve` */
-export function addServeCommand(program: Command, _terminal: Terminal): void {
-  program
-    .command('serve')
-    .description('Run the authorization server, logging JSON lines to standard output.')
+export function defineServe(command: Command, _terminal: Terminal): void {
+  command
     .option(...configOption)
     .addHelpText(
       'after',
       `
 SIGTERM and SIGINT drain it: requests in flight finish, then it exits 0.
-While it runs, \`holdfast client\` and \`holdfast key\` reach it through holdfast.sock beside its database.
+While it runs, \`holdfast client\` and \`holdfast key\` reach it through
+holdfast.sock beside its database.
 
   $ holdfast serve --config holdfast.yaml`,
     )

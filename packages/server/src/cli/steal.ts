@@ -15,10 +15,8 @@ interface StealOptions extends PresentationOptions {
 }
 
 /** `holdfast steal` */
-export function addStealCommand(program: Command, terminal: Terminal): void {
-  program
-    .command('steal')
-    .description('Try to use a token without its key. Exit 0 only when every theft is refused.')
+export function defineSteal(command: Command, terminal: Terminal): void {
+  command
     .argument('[token]', "itself, @file, or - for standard input (default: the session's)")
     .argument('[url]', 'what to GET with it (default: the sample API of the development server)')
     .option('--cert <file>', 'PEM of the certificate that the token is bound to, when it is not the session')
@@ -28,8 +26,8 @@ export function addStealCommand(program: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-With certificate and key of the owner (the session has them) the owner's own request is made first: if it is
-not answered, the refusals of the others show nothing, and the exit code is 1.
+With certificate and key of the owner (the session has them) the owner's own
+request comes first: if it is not answered, the refusals show nothing: exit 1.
 
   $ holdfast steal
   $ holdfast steal "$TOKEN" https://api.example.com/orders --ca ca.pem`,
@@ -59,19 +57,19 @@ function render({ owner, thefts }: Heist, terminal: Terminal): string {
   const rows = [
     ...(owner ? [ownerRow(owner, terminal)] : []),
     ...thefts.map((theft) => {
-      const { outcome, says, attempts } = theft
+      const { name, outcome, attempts } = theft
       const paint = outcome === 'refused' ? style.good : outcome === 'untried' ? style.dim : style.bad
       const { status } = worstOf(attempts) ?? {}
-      return [says, paint(outcome), status === undefined ? '' : String(status), harmless(answerOf(theft))]
+      return [name, paint(outcome), status === undefined ? '' : String(status), harmless(answerOf(theft))]
     }),
   ]
-  return renderTable([['the thief shows', 'outcome', '', 'answer'].map(style.dim), ...rows], columns)
+  return renderTable([['theft', 'outcome', '', 'answer'].map(style.dim), ...rows], columns)
 }
 
 function ownerRow({ outcome, status, answer }: Attempt, { style }: Terminal): readonly string[] {
   const answered = outcome === 'stolen'
   const shown = answered ? style.good('answered') : style.bad('refused')
-  return ['(the owner, with certificate and key)', shown, String(status ?? ''), answered ? '' : harmless(answer)]
+  return ['(the owner)', shown, String(status ?? ''), answered ? '' : harmless(answer)]
 }
 
 function answerOf({ outcome, attempts }: TheftResult): string {

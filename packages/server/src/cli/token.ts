@@ -6,6 +6,7 @@ import { addCredentialOptions, authenticationOf, type ClientCredentials, issuerO
 import { Failure } from './exit.ts'
 import { readTextFile } from './input-file.ts'
 import { renderDistance, systemNow } from './moment.ts'
+import { repeated } from './repeated.ts'
 import { programName } from './self.ts'
 import { keepCertificate, keepSession, sessionDirectory } from './session.ts'
 import { renderTable, type Terminal } from './terminal.ts'
@@ -15,7 +16,7 @@ interface TokenOptions extends ClientCredentials {
   readonly issuer?: string
   readonly client: string
   readonly scope?: string
-  readonly resource?: string[]
+  readonly resource?: readonly string[]
   readonly cert?: string
   readonly key?: string
   readonly unbound?: true
@@ -24,15 +25,12 @@ interface TokenOptions extends ClientCredentials {
 }
 
 /** `holdfast token` */
-export function addTokenCommand(program: Command, terminal: Terminal): void {
-  const command = program
-    .command('token')
-    .description('Get an access token that is bound to a certificate; by default one made on the fly.')
-    .requiredOption('--client <id>', 'client_id')
+export function defineToken(command: Command, terminal: Terminal): void {
+  command.requiredOption('--client <id>', 'client_id')
   addCredentialOptions(command)
     .option('--issuer <url>', 'authorization server (default: the development server of this folder)')
     .option('--scope <scope>', 'scopes, separated by spaces')
-    .option('--resource <uri...>', 'APIs that the token is for')
+    .option('--resource <uri>', 'APIs that the token is for; may be repeated', repeated)
     .option('--cert <file>', 'PEM of your own certificate instead of one made on the fly')
     .option('--key <file>', 'PEM of its private key')
     .option('--ephemeral', 'make a certificate on the fly: what happens without --cert')
@@ -42,12 +40,13 @@ export function addTokenCommand(program: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-The token alone is printed to standard output. Token and certificate are kept in ${sessionDirectory}/
-(readable by you only), where \`holdfast call\`, \`steal\` and \`inspect\` find them.
+The token alone is printed to standard output. It is kept with its certificate in
+${sessionDirectory}/, readable by you only, where call, steal and inspect find them.
 
   $ holdfast token --client client --secret secret --scope api1
   $ HOLDFAST_CLIENT_SECRET=... holdfast token --client client --scope api1
-  $ holdfast token --client mtls --scope api1 --cert .holdfast/tls/mtls.pem --key .holdfast/tls/mtls.key`,
+  $ holdfast token --client mtls --scope api1 \\
+      --cert .holdfast/tls/mtls.pem --key .holdfast/tls/mtls.key`,
     )
     .action(async (options: TokenOptions) => {
       const { client: client_id, scope, resource, json, unbound } = options

@@ -42,5 +42,9 @@ function answer(request: IncomingMessage, response: ServerResponse, verdict: Adm
 function contentOf({ method, url }: IncomingMessage, { admitted, checks, possession, token }: Admitted) {
   if (url !== '/identity') return { status: 404, body: { error: 'not_found', hint: 'There is GET /identity.' } }
   if (method !== 'GET' && method !== 'HEAD') return { status: 405, body: { error: 'method_not_allowed' } }
-  return { status: 200, body: { verdict: { admitted, possession, checks }, claims: token.claims } }
+  return { status: 200, body: { verdict: { admitted, possession, checks: passedOf(checks) }, claims: token.claims } }
+}
+
+function passedOf(checks: Admitted['checks']): Readonly<Record<string, boolean>> {
+  return Object.fromEntries(checks.map(({ name, passed }) => [name, passed]))
 }

@@ -71,11 +71,8 @@ async function makeCertificate() {
 async function getToken(client: NodeClient, form: 'JWT' | 'handle') {
   const { access_token: token } = await client.token()
   require((parseJwt(token) !== undefined) === (form === 'JWT'), `the token is no ${form}`)
-  const way = 'client credentials, with secret, over TLS with the certificate'
-  return {
-    says: form === 'JWT' ? `${way}: a JWT` : `the same: a handle of ${token.length} characters that says nothing`,
-    result: token,
-  }
+  const seen = form === 'JWT' ? 'a JWT' : `a handle of ${token.length} characters`
+  return { says: `with client_id, secret and that certificate: ${seen}`, result: token }
 }
 
 /** Computed with nothing of ours: the SHA-256 over the DER, in base64url. */
@@ -104,7 +101,7 @@ async function revoke(client: NodeClient, handle: string, api: NodeClient) {
   await client.revoke(handle)
   const { active } = await api.introspect(handle)
   require(!active, 'the token is still active')
-  return { says: 'the client ends the token: introspection says it is not active', result: undefined }
+  return { says: 'the client ends the token: it is no longer active', result: undefined }
 }
 
 function refusalOf({ says, outcome, attempts }: TheftResult): string {

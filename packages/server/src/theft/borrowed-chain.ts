@@ -5,7 +5,7 @@ import type { Theft } from './theft.ts'
 /** The owner's certificate sent behind one whose key the thief has: only the first one's key is proven. */
 export const borrowedChain: Theft = {
   name: 'borrowed chain',
-  says: "the owner's certificate behind the thief's",
+  says: "the owner's certificate behind another",
   async attempt(loot) {
     if (loot.certificate === undefined) return []
     const { certificate, key } = await namesake(loot)

@@ -9,7 +9,7 @@ import type { Attempt, Theft } from './theft.ts'
  */
 export const forgedHeader: Theft = {
   name: 'forged header',
-  says: "the owner's certificate in a proxy's header",
+  says: "the owner's certificate in a header",
   async attempt(loot) {
     const certificate = new X509Certificate(loot.certificate ?? (await namesake(loot)).certificate)
     const attempts: Attempt[] = []

@@ -4,7 +4,7 @@ import type { Theft } from './theft.ts'
 /** The token alone, as a leaked one is used. RFC 8705 §7.1. */
 export const noCertificate: Theft = {
   name: 'no certificate',
-  says: 'the token alone, as it leaks from a log',
+  says: 'the token alone',
   async attempt(loot) {
     return [await present(loot, {})]
   },

@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import type { Terminal } from './terminal.ts'
+
+/** A command: its name, what it does, and how it is defined. It is loaded when it is called, and not before. */
+export interface CommandEntry {
+  readonly name: string
+  readonly does: string
+  load(): Promise<(command: Command, terminal: Terminal) => void>
+}
+
+/** Every command, in the order of the help. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'demo',
+    does: 'Show the whole story on real servers: a bound token, the call, the thefts refused.',
+    load: async () => (await import('./demo.ts')).defineDemo,
+  },
+  {
+    name: 'dev',
+    does: 'Run a seeded server and a sample API on localhost, with data under ./.holdfast.',
+    load: async () => (await import('./dev.ts')).defineDev,
+  },
+  {
+    name: 'serve',
+    does: 'Run the authorization server.',
+    load: async () => (await import('./serve.ts')).defineServe,
+  },
+  {
+    name: 'token',
+    does: 'Get an access token that is bound to a certificate, by default one made on the fly.',
+    load: async () => (await import('./token.ts')).defineToken,
+  },
+  {
+    name: 'call',
+    does: 'Call an API with that token and certificate, and say why it refuses.',
+    load: async () => (await import('./call.ts')).defineCall,
+  },
+  {
+    name: 'steal',
+    does: 'Try to use a token without its key; exit 0 only when every theft is refused.',
+    load: async () => (await import('./steal.ts')).defineSteal,
+  },
+  {
+    name: 'inspect',
+    does: 'Read a token or a certificate, and verify it if asked.',
+    load: async () => (await import('./inspect.ts')).defineInspect,
+  },
+  {
+    name: 'cert',
+    does: 'Make certificates and CAs, and read them: new, ca, thumbprint, inspect.',
+    load: async () => (await import('./cert.ts')).defineCert,
+  },
+  {
+    name: 'client',
+    does: 'Manage the clients in the store: add, list, show, edit, remove.',
+    load: async () => (await import('./client.ts')).defineClient,
+  },
+  {
+    name: 'key',
+    does: 'Manage the keys that sign tokens: list, rotate.',
+    load: async () => (await import('./key.ts')).defineKey,
+  },
+  {
+    name: 'config',
+    does: 'Check and print settings: check, print, schema.',
+    load: async () => (await import('./config.ts')).defineConfig,
+  },
+]
