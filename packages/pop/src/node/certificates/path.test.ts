@@ -1,10 +1,20 @@
+import { createPrivateKey } from 'node:crypto'
+import { fromBER, Sequence } from 'asn1js'
 import { describe, expect, it } from 'vitest'
 import { Refused } from '../../oauth/refusal.ts'
+import { parseAsn1 } from './asn1.ts'
 import type { RawExtension } from './extensions.ts'
-import { type CertificateOptions, type CertificatePair, createCertificateAuthority, issueCertificate } from './make.ts'
+import {
+  type CertificateOptions,
+  type CertificatePair,
+  createCertificateAuthority,
+  issueCertificate,
+  signedStructure,
+} from './make.ts'
 import { type PathOptions, verifyPath } from './path.ts'
 import { derOf } from './read.ts'
 import { issueRevocationList, parseCrls } from './revocation.ts'
+import { signerOf } from './signature.ts'
 
 const now = Date.UTC(2026, 5, 1) / 1000
 const context = { now: () => now }
@@ -75,6 +85,13 @@ describe('RFC 8705 §2.1 a path to a trust group', () => {
     expect(await verdict({ chain: five, anchors: ders(middle), now })).toBe('accepted')
   })
 
+  it('is none over an issuer of version 2 that has the extensions of version 3', async () => {
+    expect(await verdict({ chain: [...ders(leaf), signedAgain(3, root)], anchors, now })).toBe('accepted')
+    expect(await verdict({ chain: [...ders(leaf), signedAgain(2, root)], anchors, now })).toBe(
+      'client_certificate_path',
+    )
+  })
+
   it('says what was seen', async () => {
     const judged = verifyPath({ chain, anchors, now: now + 11 * 86_400 })
     await expect(judged).rejects.toMatchObject({ reason: 'client_certificate_dates', seen: 'CN=client' })
@@ -133,6 +150,16 @@ describe('RFC 5280 §6.3 revocation lists', () => {
     expect(() => parseCrls(text)).toThrow(expect.objectContaining({ reason: 'client_certificate_revoked' }))
   })
 })
+
+/** The CA between with another version in it, signed by its issuer. */
+function signedAgain(version: number, { key }: CertificatePair): Buffer {
+  const tbs = Buffer.from(parseAsn1(derOf(middle.certificate))?.children[0]?.whole ?? [])
+  tbs[tbs.indexOf(Buffer.from('a003020102', 'hex')) + 4] = version - 1
+  const { identifier, sign } = signerOf(createPrivateKey(key))
+  const { result } = fromBER(tbs)
+  if (!(result instanceof Sequence)) throw new Error('no certificate')
+  return signedStructure(result, identifier, sign)
+}
 
 async function verdict(options: PathOptions): Promise<string> {
   try {

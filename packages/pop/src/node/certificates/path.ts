@@ -120,8 +120,7 @@ function requireIssuer(issuer: PathCertificate, below: readonly PathCertificate[
 
 /** What the leaf is for. RFC 5280 §4.2.1.3, §4.2.1.9. */
 function requireLeaf(leaf: PathCertificate): void {
-  const { isCa, key, usages } = leaf
-  if (!isAcceptableKey(key)) throw new Refused('client_certificate_key', { seen: key.type })
+  const { isCa, usages } = leaf
   if (isCa) throw new Refused('client_certificate_purpose', { seen: 'a CA' })
   if (usages && !usages.includes('digitalSignature'))
     throw new Refused('client_certificate_purpose', { seen: `key usage ${usages.join(' ')}` })
