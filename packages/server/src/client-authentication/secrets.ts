@@ -19,45 +19,57 @@ interface Stretched {
 }
 
 /**
- * Compares secrets in constant time. A generated secret is one SHA-256. A chosen one is argon2id, paid once per client
- * and process: then it is remembered as an HMAC under a key of the process, and a wrong one costs what an unknown
- * client costs.
+ * Compares secrets in constant time. A generated secret is one SHA-256, and so is an unknown client's. A chosen one is
+ * argon2id, paid once per client and process: then it is remembered as an HMAC under a key of the process.
  */
 export function createSecrets(random: (length: number) => Uint8Array): Secrets {
   const processKey = random(32)
   const remembered = new WeakMap<Client, Buffer>()
   const stretch = createQueue()
 
-  const matchesStretched = async (client: Client, presented: string, seen: Buffer): Promise<boolean> => {
-    const { nonce, memory, passes, parallelism, tag } = parseStretched(client.client_secret_hash ?? '')
-    const parameters = { message: presented, nonce, memory, passes, parallelism, tagLength: tag.length }
-    return await stretch(async () => {
-      // while this one waited for its turn, another one may have paid
+  const matchesChosen = async (client: Client, presented: string): Promise<boolean> => {
+    const seen = createHmac('sha256', processKey).update(presented).digest()
+    const isRemembered = () => {
       const known = remembered.get(client)
-      if (known) return timingSafeEqual(known, seen)
-      return timingSafeEqual(await derive('argon2id', parameters), tag)
-    })
-  }
-
-  const matchesRegistered = async (client: Client, presented: string, seen: Buffer): Promise<boolean> => {
-    const { client_secret, client_secret_hash } = client
-    if (client_secret !== undefined) return timingSafeEqual(sha256(client_secret), sha256(presented))
-    if (client_secret_hash?.startsWith('sha256:'))
-      return timingSafeEqual(Buffer.from(client_secret_hash.slice(7), 'base64url'), sha256(presented))
-    return await matchesStretched(client, presented, seen)
+      return known && timingSafeEqual(known, seen)
+    }
+    const answer =
+      isRemembered() ?? (await stretch(async () => isRemembered() ?? (await matchesStretched(client, presented))))
+    if (answer) remembered.set(client, seen)
+    return answer
   }
 
   return {
-    async matches(client, presented) {
-      const seen = createHmac('sha256', processKey).update(presented).digest()
+    matches(client, presented) {
+      const seen = sha256(presented)
       if (!client) return false
-      const known = remembered.get(client)
-      if (known) return timingSafeEqual(known, seen)
-      const right = await matchesRegistered(client, presented, seen)
-      if (right) remembered.set(client, seen)
-      return right
+      const digest = digestOf(client)
+      return digest ? timingSafeEqual(digest, seen) : matchesChosen(client, presented)
     },
   }
+}
+
+const digests = new WeakMap<Client, Buffer>()
+
+/** The SHA-256 of a generated secret, or of one in clear; undefined for a chosen one. */
+function digestOf(client: Client): Buffer | undefined {
+  const known = digests.get(client)
+  if (known) return known
+  const { client_secret: clear, client_secret_hash: hashed } = client
+  const digest =
+    clear !== undefined
+      ? sha256(clear)
+      : hashed?.startsWith('sha256:')
+        ? Buffer.from(hashed.slice(7), 'base64url')
+        : undefined
+  if (digest) digests.set(client, digest)
+  return digest
+}
+
+async function matchesStretched({ client_secret_hash = '' }: Client, presented: string): Promise<boolean> {
+  const { nonce, memory, passes, parallelism, tag } = parseStretched(client_secret_hash)
+  const parameters = { message: presented, nonce, memory, passes, parallelism, tagLength: tag.length }
+  return timingSafeEqual(await derive('argon2id', parameters), tag)
 }
 
 function sha256(text: string): Buffer {
