@@ -1,3 +1,9 @@
+export {
+  type CertificatePair,
+  createCertificateAuthority,
+  createClientCertificate,
+  issueCertificate,
+} from './node/certificates/make.ts'
 export { presentInHandshake } from './testing/handshake.ts'
 export { inboundWith } from './testing/inbound.ts'
 export {
@@ -5,6 +11,8 @@ export {
   generateTestKey,
   signJwt,
   type TestIssuer,
+  type TestIssuerOptions,
   type TokenOverrides,
   testNow,
 } from './testing/issuer.ts'
+export { type ListeningIssuer, startTestIssuer } from './testing/listening-issuer.ts'

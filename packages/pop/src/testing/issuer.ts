@@ -1,6 +1,7 @@
 import { constants, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto'
 import { encodeBase64url } from '../foundation/base64url.ts'
 import type { Clock, Seconds } from '../foundation/clock.ts'
+import type { Fetch } from '../foundation/get-json.ts'
 import type { JsonObject } from '../foundation/json.ts'
 import type { SignatureAlgorithm } from '../foundation/jwk.ts'
 import { authorizationServerMetadataUrl } from '../oauth/well-known.ts'
@@ -22,7 +23,7 @@ export interface TestIssuer {
   /** Makes introspection say from now on that a token is not active. */
   revoke(token: string): void
   /** Answers for metadata, keys and introspection, as `fetch` does. Anything else is 404. */
-  readonly fetch: typeof fetch
+  readonly fetch: Fetch
   /** The addresses that were fetched, in order. */
   readonly fetched: readonly string[]
 }
@@ -40,6 +41,18 @@ export interface TokenOverrides {
 /** The clock of test issuers unless they are given one: it stands still. */
 export const testNow: Seconds = 1_800_000_000
 
+/** What a test issuer is; all of it has a default. */
+export interface TestIssuerOptions {
+  readonly issuer?: string
+  /** The API that its tokens are for. */
+  readonly audience?: string
+  readonly algorithm?: SignatureAlgorithm
+  readonly kid?: string
+  readonly now?: Clock
+  /** Who may introspect. */
+  readonly credentials?: { readonly client_id: string; readonly client_secret: string }
+}
+
 /** Creates an issuer for tests. */
 export function createTestIssuer({
   issuer = 'https://issuer.test',
@@ -48,15 +61,7 @@ export function createTestIssuer({
   kid = 'test-key',
   now = () => testNow,
   credentials = { client_id: 'api', client_secret: 'api-secret' },
-}: {
-  readonly issuer?: string
-  readonly audience?: string
-  readonly algorithm?: SignatureAlgorithm
-  readonly kid?: string
-  readonly now?: Clock
-  /** Who may introspect. */
-  readonly credentials?: { readonly client_id: string; readonly client_secret: string }
-} = {}): TestIssuer {
+}: TestIssuerOptions = {}): TestIssuer {
   const key = generateTestKey(algorithm)
   const jwks = { keys: [{ ...createPublicKey(key).export({ format: 'jwk' }), kid, alg: algorithm, use: 'sig' }] }
   const metadata = {
@@ -111,8 +116,7 @@ export function createTestIssuer({
     revoke(token) {
       references.delete(token)
     },
-    fetch: async (input, init = {}) => {
-      const url = String(input)
+    fetch: async (url, init) => {
       fetched.push(url)
       if (url === authorizationServerMetadataUrl(issuer)) return Response.json(metadata)
       if (url === metadata.jwks_uri) return Response.json(jwks)
