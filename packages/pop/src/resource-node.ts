@@ -1,4 +1,3 @@
-export type { Answer, NodeRequest, NodeResponse } from './node/resource/exchange.ts'
 export { createGuard } from './node/resource/guard.ts'
 export { protect } from './node/resource/node.ts'
 export { type PeerSocket, readPeerCertificate } from './node/resource/peer-certificate.ts'

@@ -8,7 +8,6 @@ import { fastify } from 'fastify'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Guard, GuardReport } from '../../resource/guard.ts'
 import type { GuardOptions } from '../../resource/policy.ts'
-import type { Admitted } from '../../resource/verdict.ts'
 import { createTestIssuer } from '../../testing/issuer.ts'
 import {
   type CertificatePair,
@@ -16,6 +15,7 @@ import {
   createClientCertificate,
   issueCertificate,
 } from '../certificates/make.ts'
+import { verdictOf } from './exchange.ts'
 import { protect as protectExpress } from './express.ts'
 import { protect as protectFastify } from './fastify.ts'
 import { createGuard } from './guard.ts'
@@ -31,24 +31,19 @@ interface ExpressApp extends RequestListener {
   get(path: string, ...handlers: unknown[]): void
 }
 
-type Verdictful = { verdict?: Admitted }
-
 const adapters: Readonly<Record<string, (guard: Guard) => Promise<RequestListener>>> = {
-  'node:https': async (guard) =>
-    protect(guard, (_: IncomingMessage, response: ServerResponse, { token }) => response.end(token.clientId)),
+  'node:https': async (guard) => protect(guard, (_, response, { token }) => response.end(token.clientId)),
   'Express 5': async (guard) => {
     const app = express()
     app.use(protectExpress(guard))
-    app.get('/orders', ({ verdict }: Verdictful, response: ServerResponse) => response.end(verdict?.token.clientId))
-    app.get('/all', protectExpress(guard, { scope: 'all' }), (_: Verdictful, response: ServerResponse) =>
-      response.end(),
-    )
+    app.get('/orders', (request: object, response: ServerResponse) => response.end(verdictOf(request).token.clientId))
+    app.get('/all', protectExpress(guard, { scope: 'all' }), (_: object, response: ServerResponse) => response.end())
     return app
   },
   'Fastify 5': async (guard) => {
     const app = fastify()
     app.addHook('onRequest', protectFastify(guard))
-    app.get('/orders', (request, reply) => reply.send((request as Verdictful).verdict?.token.clientId))
+    app.get('/orders', (request, reply) => reply.send(verdictOf(request).token.clientId))
     app.get('/all', { onRequest: protectFastify(guard, { scope: 'all' }) }, (_, reply) => reply.send(''))
     await app.ready()
     return (incoming, response) => app.routing(incoming, response)

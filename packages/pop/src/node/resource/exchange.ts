@@ -1,7 +1,7 @@
 import type { Inbound } from '../../foundation/inbound.ts'
 import type { Awaitable } from '../../foundation/primitives.ts'
 import type { Guard, Needs } from '../../resource/guard.ts'
-import type { Verdict } from '../../resource/verdict.ts'
+import type { Admitted, Verdict } from '../../resource/verdict.ts'
 import { type PeerSocket, readPeerCertificate } from './peer-certificate.ts'
 
 /** What is read of a request: `http.IncomingMessage` fits. */
@@ -48,6 +48,16 @@ export function metadataAnswer(
     headers: { 'content-type': 'application/json', 'access-control-allow-origin': '*' },
     body: JSON.stringify(metadata.document),
   }
+}
+
+/**
+ * The verdict that a guard has put beside a request of Express or Fastify.
+ * @throws Error where no guard stands before the handler
+ */
+export function verdictOf(request: object): Admitted {
+  const { verdict } = request as { readonly verdict?: Admitted }
+  if (!verdict) throw new Error('No guard has judged this request: put protect(guard) before its handler.')
+  return verdict
 }
 
 /** Sends a whole answer. */

@@ -10,12 +10,12 @@ export interface ExpressRequest extends NodeRequest {
 }
 
 /**
- * Middleware for Express: lets a request through with `request.verdict`, or answers it.
+ * Middleware for Express: lets a request through with `request.verdict` (see `verdictOf`), or answers it.
  * Also answers at the well-known place with the API's metadata, where that lies below it.
  *
  * @example
  * app.use(protect(guard))
- * app.get('/orders', protect(guard, { scope: 'orders' }), listOrders)
+ * app.get('/orders', protect(guard, { scope: 'orders' }), (request, response) => response.json(verdictOf(request).token.claims))
  */
 export function protect(
   guard: Guard,

@@ -16,12 +16,12 @@ export interface FastifyReply {
 }
 
 /**
- * A hook for Fastify: lets a request through with `request.verdict`, or answers it.
+ * A hook for Fastify: lets a request through with `request.verdict` (see `verdictOf`), or answers it.
  * Also answers at the well-known place with the API's metadata.
  *
  * @example
  * app.addHook('onRequest', protect(guard))
- * app.get('/orders', { onRequest: protect(guard, { scope: 'orders' }) }, listOrders)
+ * app.get('/orders', { onRequest: protect(guard, { scope: 'orders' }) }, async (request) => verdictOf(request).token.claims)
  */
 export function protect(
   guard: Guard,

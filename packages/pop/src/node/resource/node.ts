@@ -1,6 +1,7 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Guard, Needs } from '../../resource/guard.ts'
 import { type Admitted, renderVerdict } from '../../resource/verdict.ts'
-import { judgeRequest, metadataAnswer, type NodeRequest, type NodeResponse, send } from './exchange.ts'
+import { judgeRequest, metadataAnswer, send } from './exchange.ts'
 
 /**
  * Puts a guard in front of a handler of `node:http(s)`, which gets the verdict as its third argument.
@@ -11,7 +12,7 @@ import { judgeRequest, metadataAnswer, type NodeRequest, type NodeResponse, send
  *   response.end(`Hello, ${token.clientId}`)
  * }))
  */
-export function protect<Request extends NodeRequest, Response extends NodeResponse>(
+export function protect<Request extends IncomingMessage, Response extends ServerResponse>(
   guard: Guard,
   handler: (request: Request, response: Response, verdict: Admitted) => unknown,
   needs?: Needs,
