@@ -18,7 +18,10 @@ export interface Context {
   readonly secrets: Secrets
   /** Fetches a client's `jwks_uri`, or gives what was fetched lately. Rejects when it cannot be had. */
   readonly fetchKeys: (uri: string, options?: { readonly fresh?: boolean }) => Promise<JsonObject>
+  /** Failed client authentications. */
   readonly attempts: Attempts
+  /** Introspected tokens that were not active. */
+  readonly guesses: Attempts
   readonly report: (report: Report) => void
 }
 
@@ -41,7 +44,7 @@ export interface Secrets {
 
 /** Counts failures by client and address, bounded. */
 export interface Attempts {
-  /** @throws Refused `client_attempts_exhausted` */
+  /** @throws Refused `client_attempts_exhausted`, `introspection_guesses_exhausted` */
   requireLeft(client: string, address: string | undefined): void
   failed(client: string, address: string | undefined): void
 }

@@ -4,7 +4,7 @@ import { nodePrimitives } from '@holdfast/pop/certificates'
 import { type Administration, createAdministration } from './administration/administration.ts'
 import { createSigner } from './administration/signer.ts'
 import { ensureSigningKeys } from './administration/signing-keys.ts'
-import { createAttempts } from './client-authentication/attempts.ts'
+import { authenticationLimit, createAttempts, introspectionLimit } from './client-authentication/attempts.ts'
 import { createClients } from './client-authentication/clients.ts'
 import { createSecrets } from './client-authentication/secrets.ts'
 import type { Context } from './context.ts'
@@ -98,7 +98,8 @@ async function assemble(
     trust: createTrust(settings.mutualTls.trustGroups, now),
     secrets: createSecrets(random),
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
-    attempts: createAttempts(now),
+    attempts: createAttempts(now, authenticationLimit),
+    guesses: createAttempts(now, introspectionLimit),
     report,
   }
   const administration = createAdministration({

@@ -193,6 +193,11 @@ export const refusals = {
     'RFC7662-2.1',
     'Client authentication is required: send a secret, an assertion or a certificate.',
   ),
+  introspection_guesses_exhausted: row(
+    'too_many_requests',
+    'RFC7662-4',
+    'Too many of the tokens asked about are not active. Wait before the next one.',
+  ),
   token_of_another_client: row('invalid_request', 'RFC7009-2.1', 'The token was not issued to this client.'),
   revocation_unsupported: row('unsupported_token_type', 'RFC7009-2.2.1', 'Tokens of this kind cannot be revoked here.'),
 

@@ -11,6 +11,9 @@ import { findPresentedToken, type PresentedToken } from './presented-token.ts'
 /** Longer texts are no token of ours. */
 const longestToken = 16_384
 
+/** RFC 9701 §4. */
+const signedType = 'application/token-introspection+jwt'
+
 /** The introspection endpoint. RFC 7662, RFC 8705 §3.2, RFC 9701. */
 export const introspect: Endpoint = {
   paths: behindIssuer('/introspect'),
@@ -35,8 +38,16 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   if (text === undefined) throw new Refused('token_parameter_missing')
   await useUp(uses, context)
   const found = text.length <= longestToken ? await findPresentedToken(text, context) : undefined
-  const active = found && isFor(client, found) && (await isActive(found, context))
-  return await respond(active ? describe(found, context) : { active: false }, client, inbound, context)
+  if (found && isFor(client, found) && (await isActive(found, context)))
+    return await respond(describe(found, context), client, inbound, context)
+  countGuess(client, inbound, context)
+  return await respond({ active: false }, client, inbound, context)
+}
+
+/** Only inactive tokens are counted and declined: who floods an API with garbage does not stop it from serving others. */
+function countGuess({ client_id }: Client, { address }: Inbound, { guesses }: Context): void {
+  guesses.requireLeft(client_id, address)
+  guesses.failed(client_id, address)
 }
 
 /** An API asks about tokens for itself, a client about its own; nobody else learns anything. RFC 7662 §4. */
@@ -68,24 +79,20 @@ function describe(token: PresentedToken, { settings: { issuer } }: Context): obj
   }
 }
 
-async function respond(
-  introspection: object,
-  client: Client,
-  { headers }: Inbound,
-  context: Context,
-): Promise<Outbound> {
-  const wanted = 'application/token-introspection+jwt'
-  if (
-    headers.accept
-      ?.join()
-      .split(',')
-      .some((type) => type.split(';')[0]?.trim().toLowerCase() === wanted)
-  ) {
-    return {
-      status: 200,
-      headers: { ...uncacheable, 'content-type': wanted },
-      body: await signResponse(introspection, client.client_id, context),
-    }
+async function respond(introspection: object, client: Client, inbound: Inbound, context: Context): Promise<Outbound> {
+  if (!accepts(inbound, signedType)) return { status: 200, headers: uncacheable, body: JSON.stringify(introspection) }
+  return {
+    status: 200,
+    headers: { ...uncacheable, 'content-type': signedType },
+    body: await signResponse(introspection, client.client_id, context),
   }
-  return { status: 200, headers: uncacheable, body: JSON.stringify(introspection) }
+}
+
+/** Named by itself, and not only to be declined. RFC 9110 §12.5.1. */
+function accepts({ headers }: Inbound, type: string): boolean {
+  const ranges = headers.accept?.join().toLowerCase().split(',') ?? []
+  return ranges.some((range) => {
+    const [name = '', ...parameters] = range.split(';').map((part) => part.trim())
+    return name === type && !parameters.some((each) => /^q=0(\.0*)?$/.test(each))
+  })
 }
