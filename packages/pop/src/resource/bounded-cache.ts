@@ -2,7 +2,6 @@
 export interface BoundedCache<Value> {
   find(key: string): Value | undefined
   put(key: string, value: Value): void
-  clear(): void
 }
 
 /** Creates a cache of two generations: a full young one becomes the old one, whose last survivors move over when asked for. */
@@ -25,9 +24,5 @@ export function createBoundedCache<Value>(size: number): BoundedCache<Value> {
       return survivor
     },
     put,
-    clear() {
-      young.clear()
-      old.clear()
-    },
   }
 }
