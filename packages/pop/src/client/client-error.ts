@@ -4,7 +4,7 @@ const sentences = {
   // what the caller wrote
   issuer_malformed: 'The issuer must be an https address without query and fragment.',
   certificate_missing: 'Binding by certificate was asked for, and there is no certificate.',
-  certificate_expired: 'The client certificate has expired or is not valid yet.',
+  certificate_expired: 'The client certificate has expired.',
   certificate_unusable: 'TLS cannot use the client certificate with its key.',
   trust_malformed: 'The ca option must hold at least one PEM certificate.',
   url_not_https: 'An access token is sent over https only.',

@@ -251,6 +251,32 @@ describe('the answer of an endpoint', () => {
   })
 })
 
+describe('a connection that was lost', () => {
+  it('is replaced once, and the client authenticates anew', async () => {
+    let lost = 1
+    let count = 0
+    const answer = () => {
+      if (lost-- > 0) throw new ClientError('connection_lost')
+      return Response.json(granted)
+    }
+    const authentication = () => ({ form: { client_assertion: `${++count}` } })
+    const { client, forms } = world({ '/token': answer }, { authentication })
+    await client.token()
+    expect(forms.map((form) => form.get('client_assertion'))).toEqual(['1', '2'])
+    lost = 2
+    await expectReason(client.token({ scope: 'another' }), 'connection_lost')
+  })
+
+  it('is replaced once when metadata are read', async () => {
+    let lost = 1
+    const answer = () => {
+      if (lost-- > 0) throw new ClientError('connection_lost')
+      return Response.json(metadata)
+    }
+    await world({ '/.well-known/oauth-authorization-server': answer }).client.token()
+  })
+})
+
 describe('keeping tokens', () => {
   it('[C22] makes one request for 1000 calls at once, and one more when the token has expired', async () => {
     const { client, urls, clock } = world({})

@@ -4,7 +4,7 @@ import type { ServerMetadata } from '../oauth/metadata.ts'
 import { authorizationServerMetadataUrl, openidConfigurationUrl } from '../oauth/well-known.ts'
 import { ClientError, shorten } from './client-error.ts'
 import type { ClientContext } from './context.ts'
-import { exchange } from './exchange.ts'
+import { exchange, onceMore } from './exchange.ts'
 import { createFlights } from './flights.ts'
 
 /** The endpoints that a client calls directly. */
@@ -45,7 +45,8 @@ export function endpointUrl(metadata: ServerMetadata, endpoint: Endpoint, hasCer
 
 async function discover(issuer: string, signal: AbortSignal, context: Pick<ClientContext, 'fetch'>) {
   for (const url of [authorizationServerMetadataUrl(issuer), openidConfigurationUrl(issuer)]) {
-    const { status, json } = await exchange(url, { headers: { accept: 'application/json' }, signal }, context)
+    const request = { headers: { accept: 'application/json' }, signal }
+    const { status, json } = await onceMore(() => exchange(url, request, context))
     if (status === 404) continue
     if (status >= 500) throw new ClientError('server_unavailable', { status, detail: url })
     if (status !== 200 || !json) throw new ClientError('metadata_malformed', { status, detail: url })

@@ -5,7 +5,7 @@ import type { ClientAuthentication, Credentials } from './authentication.ts'
 import { ClientError, shorten } from './client-error.ts'
 import type { ClientContext } from './context.ts'
 import { createDiscovery, type Endpoint, endpointUrl } from './discovery.ts'
-import { exchange, type Reply } from './exchange.ts'
+import { exchange, onceMore, type Reply } from './exchange.ts'
 
 /** The parameters of a request, in order; `resource` may stand there more than once. RFC 8707 §2. */
 export type Form = readonly (readonly [name: string, value: string])[]
@@ -45,13 +45,17 @@ export function createEndpoints(options: EndpointsOptions, context: ClientContex
     const signal = AbortSignal.timeout(timeout * 1000)
     const metadata = await discovery(signal)
     const url = endpointUrl(metadata, endpoint, hasCertificate)
-    for (let attempt = 0; ; attempt++) {
+    const ask = async (): Promise<Reply | ClientError> => {
+      // Anew for each attempt: an assertion may have been used up by one whose answer was lost.
       const credentials = await authentication({ client_id, metadata, context })
       const reply = await exchange(url, { ...post(form, credentials), signal }, context)
-      if (reply.status === 200) return { json: reply.json, metadata }
-      const error = refusal(reply, secretsOf(form, credentials), context.now)
-      const { retryAfter } = error
-      if (retryAfter === undefined || attempt === patience || context.now() + retryAfter >= deadline) throw error
+      return reply.status === 200 ? reply : refusal(reply, secretsOf(form, credentials), context.now)
+    }
+    for (let attempt = 0; ; attempt++) {
+      const answer = await onceMore(ask)
+      if (!(answer instanceof ClientError)) return { json: answer.json, metadata }
+      const { retryAfter } = answer
+      if (retryAfter === undefined || attempt === patience || context.now() + retryAfter >= deadline) throw answer
       await context.wait(retryAfter)
     }
   }

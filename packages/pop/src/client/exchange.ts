@@ -14,9 +14,7 @@ export interface Reply {
 const limit = 2 * 1024 * 1024
 
 /**
- * Sends one request that may be sent twice, and reads the answer: no redirect, bounded size, until the signal ends it.
- * A connection that was lost before the answer is replaced once.
- *
+ * Sends one request and reads the answer: no redirect, bounded size, until the signal ends it.
  * @throws {@link ClientError} `redirect_refused`, `response_too_large`, and those of {@link asClientError}
  */
 export async function exchange(
@@ -24,27 +22,6 @@ export async function exchange(
   init: RequestInit,
   { fetch }: Pick<ClientContext, 'fetch'>,
 ): Promise<Reply> {
-  try {
-    return await once(url, init, fetch)
-  } catch (error) {
-    if (!isLostConnection(error)) throw error
-    return await once(url, init, fetch)
-  }
-}
-
-/** Says whether a request failed because its connection went away, so that a fresh one may do. */
-export function isLostConnection(error: unknown): boolean {
-  return error instanceof ClientError && error.reason === 'connection_lost'
-}
-
-/** Gives what a `fetch` threw its reason, unless it has one: `deadline_exceeded` or `connection_failed`. */
-export function asClientError(cause: unknown): ClientError {
-  if (cause instanceof ClientError) return cause
-  const reason = cause instanceof Error && cause.name === 'TimeoutError' ? 'deadline_exceeded' : 'connection_failed'
-  return new ClientError(reason, { detail: cause instanceof Error ? shorten(cause.message) : undefined, cause })
-}
-
-async function once(url: string, init: RequestInit, fetch: ClientContext['fetch']): Promise<Reply> {
   try {
     const response = await fetch(url, { ...init, redirect: 'manual', credentials: 'omit', cache: 'no-store' })
     const { status, headers } = response
@@ -56,6 +33,23 @@ async function once(url: string, init: RequestInit, fetch: ClientContext['fetch'
   } catch (cause) {
     throw asClientError(cause)
   }
+}
+
+/** Does something that may be done twice once more when its connection was lost: a fresh one may do. */
+export async function onceMore<T>(attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await attempt()
+  } catch (error) {
+    if (error instanceof ClientError && error.reason === 'connection_lost') return await attempt()
+    throw error
+  }
+}
+
+/** Gives what a `fetch` threw its reason, unless it has one: `deadline_exceeded` or `connection_failed`. */
+export function asClientError(cause: unknown): ClientError {
+  if (cause instanceof ClientError) return cause
+  const reason = cause instanceof Error && cause.name === 'TimeoutError' ? 'deadline_exceeded' : 'connection_failed'
+  return new ClientError(reason, { detail: cause instanceof Error ? shorten(cause.message) : undefined, cause })
 }
 
 async function readText(response: Response): Promise<string> {

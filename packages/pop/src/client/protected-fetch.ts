@@ -1,7 +1,7 @@
 import type { AccessToken } from './access-token.ts'
 import { ClientError } from './client-error.ts'
 import type { Fetch } from './context.ts'
-import { asClientError, isLostConnection } from './exchange.ts'
+import { asClientError, onceMore } from './exchange.ts'
 import type { TokenRequest, Tokens } from './tokens.ts'
 
 /** A `fetch` that brings an access token: to the address given, and nowhere else. */
@@ -57,11 +57,7 @@ async function send(fetch: Fetch, input: string | URL | Request, init: RequestIn
       throw signalOf(input, init)?.aborted ? cause : asClientError(cause)
     }
   }
-  if (!/^(GET|HEAD|OPTIONS)$/i.test(method)) return await attempt()
-  return await attempt().catch((error) => {
-    if (isLostConnection(error)) return attempt()
-    throw error
-  })
+  return /^(GET|HEAD|OPTIONS)$/i.test(method) ? await onceMore(attempt) : await attempt()
 }
 
 function signalOf(input: string | URL | Request, { signal }: RequestInit): AbortSignal | undefined {

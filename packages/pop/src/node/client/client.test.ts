@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ClientError } from '../../client/client-error.ts'
 import {
@@ -94,6 +95,33 @@ describe('a certificate that the caller brings', () => {
     expect(await Promise.all(calls)).toEqual(Array.from({ length: 40 }, () => 200))
     await client.fetch(`${server.origin}/identity`)
     expect(server.seen.at(-1)?.thumbprint).toBe(bob.thumbprint)
+  })
+
+  it('may come from a function, which is asked again before its end; the same one again changes nothing', async () => {
+    const server = await start()
+    const due = new X509Certificate(alice.certificate).validToDate.getTime() / 1000 - 86_400
+    const clock = { now: due - 1 }
+    let given = alice
+    const client = createClientOf(server, { certificate: () => given }, { now: () => clock.now })
+    const tokens = () => server.seen.filter(({ path }) => path === '/token').length
+    await client.token()
+    clock.now = due
+    await client.token()
+    await client.token()
+    expect(tokens()).toBe(1)
+    given = bob
+    expect((await client.token()).confirmation).toEqual({ 'x5t#S256': bob.thumbprint })
+    expect(tokens()).toBe(2)
+  })
+
+  it('goes before one that is still being made', async () => {
+    const server = await start()
+    const making = Promise.withResolvers<CertificatePair>()
+    const client = createClientOf(server, { certificate: () => making.promise })
+    const call = client.token()
+    await client.useCertificate(bob)
+    making.resolve(alice)
+    expect((await call).confirmation).toEqual({ 'x5t#S256': bob.thumbprint })
   })
 
   it('stays when the next one cannot be used', async () => {
@@ -207,6 +235,20 @@ describe('[C19] a server that cannot be trusted', () => {
     await expect(client.token()).rejects.toMatchObject({ reason: 'server_untrusted' })
   })
 
+  it('is refused whatever the environment says', async () => {
+    const other = await createStubIdentity()
+    const server = await start()
+    const before = process.env.NODE_TLS_REJECT_UNAUTHORIZED
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
+    try {
+      const client = createClientOf(server, { ca: other.ca })
+      await expect(client.token()).rejects.toMatchObject({ reason: 'server_untrusted' })
+    } finally {
+      if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+      else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before
+    }
+  })
+
   it.each(['', 'no PEM', []])('is not tried with an empty or unreadable ca: %j', async (ca) => {
     const server = await start()
     await expect(createClientOf(server, { ca }).token()).rejects.toMatchObject({ reason: 'trust_malformed' })
@@ -222,6 +264,7 @@ describe('closing', () => {
     await client.close()
     expect((await running).status).toBe(200)
     await expect(client.token()).rejects.toMatchObject({ reason: 'client_closed' })
+    expect(() => client.useCertificate(alice)).toThrow(expect.objectContaining({ reason: 'client_closed' }))
   })
 })
 

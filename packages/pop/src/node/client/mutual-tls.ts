@@ -20,12 +20,6 @@ export interface MutualTlsOptions {
 /** How long open requests may take to end when it is closed. */
 const patience: Seconds = 10
 
-/** What an agent has lived through. */
-interface Line {
-  readonly agent: Agent
-  readonly answered: Set<string>
-}
-
 /**
  * A `fetch` of one identity: all its connections show this certificate, and nobody else uses them.
  *
@@ -36,27 +30,30 @@ export class MutualTls {
   readonly #hasCertificate: boolean
   readonly #context: SecureContext
   readonly #open = new Set<Agent>()
-  #line: Line
+  /** The origins that have taken this identity's connections. */
+  readonly #answered = new Set<string>()
+  #agent: Agent
 
   /** @throws {@link ClientError} `certificate_unusable`, `trust_malformed` */
   constructor({ certificate, ca }: MutualTlsOptions) {
     this.#hasCertificate = certificate !== undefined
     this.#context = secureContext(certificate, ca)
-    this.#line = this.#begin()
+    this.#agent = this.#begin()
   }
 
   /** @throws {@link ClientError} those of {@link connectionError} */
   readonly fetch: Fetch = async (input, init) => {
-    const line = this.#line
+    const agent = this.#agent
     const { origin } = new URL(input instanceof Request ? input.url : input)
     try {
-      const response = await fetch(input, withDispatcher(init, line.agent))
-      line.answered.add(origin)
+      const response = await fetch(input, withDispatcher(init, agent))
+      this.#answered.add(origin)
       return response
     } catch (thrown) {
-      const hasAnswered = line.answered.has(origin)
+      const hasAnswered = this.#answered.has(origin)
       const error = connectionError(thrown, { origin, hasCertificate: this.#hasCertificate, hasAnswered })
-      if (this.#line === line && error instanceof ClientError && error.reason === 'connection_lost') this.#replace(line)
+      const isLost = error instanceof ClientError && error.reason === 'connection_lost'
+      if (isLost && this.#agent === agent) this.#replace(agent)
       throw error
     }
   }
@@ -71,15 +68,15 @@ export class MutualTls {
     clearTimeout(overdue)
   }
 
-  #replace({ agent }: Line): void {
-    this.#line = this.#begin()
+  #replace(agent: Agent): void {
+    this.#agent = this.#begin()
     void agent.close().then(
       () => this.#open.delete(agent),
       () => this.#open.delete(agent),
     )
   }
 
-  #begin(): Line {
+  #begin(): Agent {
     const connect = buildConnector({
       secureContext: this.#context,
       rejectUnauthorized: true,
@@ -88,7 +85,7 @@ export class MutualTls {
     })
     const agent = new Agent({ connections: 16, connect })
     this.#open.add(agent)
-    return { agent, answered: new Set() }
+    return agent
   }
 }
 
