@@ -340,6 +340,15 @@ const authorities: readonly Chain[] = [
     evidence: changed({ middle: { extensions: [constraints(onlyDns('good.test'))] }, leaf: { dns: ['a.good.test'] } }),
   },
   {
+    title: 'name constraints that hold, not critical',
+    ours: path,
+    differs: 'name constraints refuse, whatever they say',
+    evidence: changed({
+      middle: { extensions: [constraints(onlyDns('good.test'), false)] },
+      leaf: { dns: ['a.good.test'] },
+    }),
+  },
+  {
     title: 'name constraints that do not hold',
     ours: path,
     evidence: changed({ middle: { extensions: [constraints(onlyDns('good.test'))] }, leaf: { dns: ['evil.test'] } }),

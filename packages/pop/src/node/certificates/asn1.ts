@@ -35,8 +35,13 @@ export const tags = {
 
 /** Reads exactly one element of definite length. @returns undefined when the bytes are none, or go on behind it */
 export function parseAsn1(bytes: Uint8Array): Asn1 | undefined {
-  const { offset, result } = fromBER(bytes, { parseEmbedded: false, maxNodes: 1_000_000 })
-  return offset === bytes.length ? elementOf(result) : undefined
+  try {
+    const { offset, result } = fromBER(bytes, { parseEmbedded: false, maxNodes: 1_000_000 })
+    return offset === bytes.length ? elementOf(result) : undefined
+  } catch {
+    // asn1js throws for some malformed values, where it answers for others.
+    return undefined
+  }
 }
 
 /** Says whether an element has a universal tag. */
@@ -52,8 +57,12 @@ export function isContext(element: Asn1 | undefined, tag: number): element is As
 /** The dotted form of an OBJECT IDENTIFIER. @returns undefined for another element */
 export function oidOf(element: Asn1 | undefined): string | undefined {
   if (!isUniversal(element, tags.oid)) return undefined
-  const { result } = fromBER(element.whole)
-  return result instanceof ObjectIdentifier ? result.valueBlock.toString() : undefined
+  try {
+    const { result } = fromBER(element.whole)
+    return result instanceof ObjectIdentifier && !result.error ? result.valueBlock.toString() : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function elementOf(block: BaseBlock): Asn1 | undefined {

@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto'
 import { fromBER, Sequence } from 'asn1js'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Refused } from '../../oauth/refusal.ts'
 import { parseAsn1 } from './asn1.ts'
@@ -12,9 +13,10 @@ import {
   signedStructure,
 } from './make.ts'
 import { type PathOptions, verifyPath } from './path.ts'
-import { derOf } from './read.ts'
+import { derOf, factsOf } from './read.ts'
 import { issueRevocationList, parseCrls } from './revocation.ts'
 import { signerOf } from './signature.ts'
+import { formatDistinguishedName, matchesSubject } from './subject.ts'
 
 const now = Date.UTC(2026, 5, 1) / 1000
 const context = { now: () => now }
@@ -149,6 +151,34 @@ describe('RFC 5280 §6.3 revocation lists', () => {
   ])('are not read from %s', (_, text) => {
     expect(() => parseCrls(text)).toThrow(expect.objectContaining({ reason: 'client_certificate_revoked' }))
   })
+})
+
+describe('bytes that somebody changed', () => {
+  it('are judged or refused, and nothing else happens', async () => {
+    const [original = Buffer.alloc(0), below = Buffer.alloc(0)] = chain
+    const change = fc.tuple(fc.nat(original.length - 1), fc.integer({ min: 1, max: 255 }))
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
+        const der = Buffer.from(original)
+        for (const [at, by] of changes) der[at] = (der[at] ?? 0) ^ by
+        fc.pre(!der.equals(original))
+        expect(await verdict({ chain: [der, below], anchors, now })).not.toBe('accepted')
+        for (const kind of ['tls_client_auth_subject_dn', 'tls_client_auth_san_dns'] as const)
+          settled(() => matchesSubject(der, { kind, value: 'CN=client' }))
+        settled(() => formatDistinguishedName(der))
+        settled(() => factsOf(der))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  function settled(act: () => unknown): void {
+    try {
+      act()
+    } catch (error) {
+      expect(error).toBeInstanceOf(Refused)
+    }
+  }
 })
 
 /** The CA between with another version in it, signed by its issuer. */
