@@ -75,11 +75,14 @@ export const baseClients = [
   { client_id: 'api1', client_secret: 'api1-secret', grant_types: [], introspects: [api] },
 ] as const satisfies SettingsInput['clients']
 
-/** Starts a server. `change` gets the settings of the harness and gives those to use. */
+/**
+ * Starts a server. `change` gets the settings of the harness and gives those to use.
+ * @param directory with the database of an earlier server; a new one where left out
+ */
 export async function startServer(
   change: (settings: SettingsInput) => SettingsInput = (settings) => settings,
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-')),
 ): Promise<Harness> {
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-'))
   const authority = await createCertificateAuthority({ name: 'Harness', keyType: 'P-256' })
   const pair = await issueCertificate({
     subject: 'localhost',
@@ -157,7 +160,7 @@ export async function startServer(
       return server
     },
     settings,
-    issuer,
+    issuer: settings.issuer,
     publicPort,
     mutualTlsPort,
     ca: authority.certificate,
