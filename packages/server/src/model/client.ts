@@ -1,4 +1,5 @@
 import { isKeyFor, isSignatureAlgorithm, parsePublicJwk } from '@holdfast/pop'
+import { isSubjectValue, registeredCertificate } from '@holdfast/pop/certificates'
 import { z } from 'zod'
 
 /** The ways in which a client can authenticate. RFC 6749 §2.3, RFC 7523, RFC 8705 §2. */
@@ -144,6 +145,9 @@ function contradictions(client: Unchecked): [path: string, message: string][] {
         'token_endpoint_auth_method',
         `tls_client_auth needs exactly one of ${certificateSubjects.join(', ')}`,
       ])
+    for (const kind of subjects) {
+      if (!isSubjectValue(kind, String(client[kind]))) found.push([kind, 'is nothing that a certificate could say'])
+    }
     if (client.trust_group === undefined)
       found.push(['trust_group', 'is needed for tls_client_auth: name one of mutualTls.trustGroups'])
   } else {
@@ -156,6 +160,8 @@ function contradictions(client: Unchecked): [path: string, message: string][] {
       found.push(['jwks', 'is needed for self_signed_tls_client_auth, with the certificate in x5c'])
     if (client.jwks?.keys.some((key) => !Array.isArray(key.x5c)))
       found.push(['jwks', 'needs x5c in every key for self_signed_tls_client_auth'])
+    else if (client.jwks?.keys.some((key) => !registeredCertificate(key)))
+      found.push(['jwks', 'has a key that does not agree with the certificate in its x5c'])
   } else if (method === 'private_key_jwt') {
     if (!client.jwks && !client.jwks_uri) found.push(['jwks', 'is needed for private_key_jwt'])
     const algorithm = client.token_endpoint_auth_signing_alg
