@@ -74,6 +74,6 @@ describe('a signer', () => {
   it('refuses the wrong encryption key', async () => {
     const { store } = await createWith('ES256')
     const wrong = new Uint8Array(32).fill(8)
-    await expect(createSigner({ store, encryptionKey: wrong })).rejects.toMatchObject({ name: 'SealedKeyError' })
+    await expect(createSigner({ store, encryptionKey: wrong })).rejects.toMatchObject({ name: 'SettingsError' })
   })
 })

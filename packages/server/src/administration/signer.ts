@@ -14,7 +14,7 @@ export interface SignerParts {
 
 /**
  * Reads the signing keys of a store into memory; private keys of active ones only, each opened once.
- * @throws SealedKeyError when the encryption key is not the one under which they were sealed
+ * @throws SettingsError when the encryption key is not the one under which they were sealed
  */
 export async function createSigner({ store, encryptionKey }: SignerParts): Promise<Signer> {
   let ring = renderRing(await store.listSigningKeys(), encryptionKey)

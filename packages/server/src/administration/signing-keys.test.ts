@@ -35,7 +35,7 @@ describe('a signing key', () => {
 
   it('does not open with another encryption key', async () => {
     const key = await createSigningKey('ES256', encryptionKey, now)
-    expect(() => openSealedKey(key, wrongKey)).toThrow(expect.objectContaining({ name: 'SealedKeyError' }))
+    expect(() => openSealedKey(key, wrongKey)).toThrow(expect.objectContaining({ name: 'SettingsError' }))
   })
 
   const tampering: readonly { readonly what: string; readonly tamper: (key: SigningKey) => SigningKey }[] = [
@@ -47,7 +47,7 @@ describe('a signing key', () => {
   ]
   it.each(tampering)('does not open $what', async ({ tamper }) => {
     const key = await createSigningKey('ES256', encryptionKey, now)
-    expect(() => openSealedKey(tamper(key), encryptionKey)).toThrow(expect.objectContaining({ name: 'SealedKeyError' }))
+    expect(() => openSealedKey(tamper(key), encryptionKey)).toThrow(expect.objectContaining({ name: 'SettingsError' }))
   })
 })
 
@@ -70,7 +70,7 @@ describe('ensuring signing keys', () => {
   it('refuses the wrong encryption key before it makes anything', async () => {
     const { store } = await openTemporaryStore(onTestFinished)
     await ensureSigningKeys(store, ['ES256'], encryptionKey, now)
-    await expect(ensureSigningKeys(store, ['EdDSA'], wrongKey, now)).rejects.toMatchObject({ name: 'SealedKeyError' })
+    await expect(ensureSigningKeys(store, ['EdDSA'], wrongKey, now)).rejects.toMatchObject({ name: 'SettingsError' })
     expect(await store.listSigningKeys()).toHaveLength(2)
   })
 })
@@ -97,7 +97,7 @@ describe('rotating a signing key', () => {
     const { store } = await openTemporaryStore(onTestFinished)
     await ensureSigningKeys(store, ['EdDSA'], encryptionKey, now)
     const rotation = rotateSigningKey(store, { algorithm: 'EdDSA', encryptionKey: wrongKey, now, lifetime: 100 })
-    await expect(rotation).rejects.toMatchObject({ name: 'SealedKeyError' })
+    await expect(rotation).rejects.toMatchObject({ name: 'SettingsError' })
   })
 })
 

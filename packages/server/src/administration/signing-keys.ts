@@ -11,14 +11,13 @@ import { promisify } from 'node:util'
 import { decodeBase64url, encodeBase64url, parsePublicJwk, type Seconds, thumbprintInput } from '@holdfast/pop'
 import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
 import type { Store } from '../ports/store.ts'
+import { SettingsError } from '../settings.ts'
 
 /** The encryption key is not the one under which a signing key was sealed. */
-export class SealedKeyError extends Error {
-  override readonly name = 'SealedKeyError'
-
+export class SealedKeyError extends SettingsError {
   constructor(kid: string, cause?: unknown) {
     super(
-      `The encryption key does not open the signing key ${kid}. Write the file of the right one under keys.encryptionKey; without it the signing keys, and all tokens that they signed, are lost.`,
+      `keys.encryptionKey: does not open the signing key ${kid} of this database. Write the file of the key that the database was made with; without it the signing keys are lost.`,
       { cause },
     )
   }

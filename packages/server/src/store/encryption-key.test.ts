@@ -32,7 +32,7 @@ describe('the encryption key', () => {
   ])('refuses one that is $wrong, and leaves the file alone', ({ text }) => {
     const file = temporaryFile(onTestFinished)
     writeFileSync(file, text)
-    expect(() => loadEncryptionKey(file)).toThrow(expect.objectContaining({ name: 'StoreUnusable' }))
+    expect(() => loadEncryptionKey(file)).toThrow(expect.objectContaining({ name: 'SettingsError' }))
     expect(readFileSync(file, 'utf8')).toBe(text)
   })
 

@@ -2,19 +2,19 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { decodeBase64url, encodeBase64url } from '@holdfast/pop'
-import { StoreUnusable } from './unusable.ts'
+import { SettingsError } from '../settings.ts'
 
 /**
  * Reads the key that encrypts signing keys at rest: 32 bytes in base64url. Made when the file is not there, readable
  * for its owner only, and on the disk before it is used; of several processes that make it, all get the same.
- * @throws {@link StoreUnusable} when the file holds something else
+ * @throws {@link SettingsError} when the file holds something else
  */
 export function loadEncryptionKey(file: string): Uint8Array {
   const text = read(file) ?? create(file)
   const key = decodeBase64url(text.trim())
   if (key?.length === 32) return key
-  throw new StoreUnusable(
-    `The encryption key in ${file} is not 32 bytes in base64url. Restore the file, or write the right one under keys.encryptionKey.`,
+  throw new SettingsError(
+    `keys.encryptionKey: the file ${file} does not hold 32 bytes in base64url. Restore it, or write the file of the right key.`,
   )
 }
 

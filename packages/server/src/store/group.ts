@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Kysely } from 'kysely'
+import { isFatal, isOutage, sentenceOf } from './failure.ts'
 import type { Schema } from './schema.ts'
 import { Undone } from './verbs/undone.ts'
 import { type ChangeName, changes } from './verbs.ts'
@@ -40,7 +41,7 @@ export async function runGroup(
     } catch {
       return { failure, fatal: true }
     }
-    return { failure, fatal: isOneOf(fatalCodes, cause) }
+    return { failure, fatal: isFatal(cause) }
   }
 }
 
@@ -52,24 +53,8 @@ async function runCall(database: DatabaseSync, db: Kysely<Schema>, { verb, data 
     database.exec('release change')
     return { answer }
   } catch (cause) {
-    if (!database.isTransaction || isOneOf(outageCodes, cause)) throw cause
+    if (!database.isTransaction || isOutage(cause)) throw cause
     database.exec('rollback to change; release change')
     return cause instanceof Undone ? { answer: cause.answer } : { error: sentenceOf(cause) }
   }
-}
-
-/** SQLITE_IOERR, SQLITE_CORRUPT, SQLITE_NOTADB: what the disk holds is no longer known, only a new start finds out. */
-const fatalCodes: readonly number[] = [10, 11, 26]
-
-/** Also SQLITE_BUSY, SQLITE_NOMEM, SQLITE_FULL, SQLITE_CANTOPEN: no fault of the change that met it. */
-const outageCodes: readonly number[] = [...fatalCodes, 5, 7, 13, 14]
-
-function isOneOf(codes: readonly number[], cause: unknown): boolean {
-  if (!(cause instanceof Error && 'errcode' in cause && typeof cause.errcode === 'number')) return false
-  return codes.includes(cause.errcode & 0xff)
-}
-
-function sentenceOf(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause)
-  return 'errcode' in cause ? `${cause.message} (${cause.errcode})` : cause.message
 }

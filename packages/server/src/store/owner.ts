@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
+import { isLocked } from './failure.ts'
 import { createPrivateFile } from './private-file.ts'
 
 /** Another process has the database open. */
@@ -75,9 +76,4 @@ function isAlive(pid: number): boolean {
   } catch (cause) {
     return cause instanceof Error && 'code' in cause && cause.code === 'EPERM'
   }
-}
-
-function isLocked(cause: unknown): boolean {
-  const busy = 5
-  return cause instanceof Error && 'errcode' in cause && cause.errcode === busy
 }

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Report } from '../ports/report.ts'
 import type { Use } from '../ports/store.ts'
 import { type Child, runInChild } from './child-process.ts'
 import { openSqliteStore } from './sqlite.ts'
@@ -80,6 +81,20 @@ describe('an SQLite store and its faults', () => {
     expect(await store.isJwtRevoked('0'.repeat(20))).toBe(true)
   })
 
+  it('reports a database that is corrupt, and ends for good', async () => {
+    const { store, file } = await openTemporaryStore(onTestFinished)
+    await store.close()
+    corrupt(file, 'jwt_revocation')
+    const events: string[] = []
+    const report = ({ event }: Report) => events.push(event)
+    const { store: again } = await openTemporaryStore(onTestFinished, { file, report })
+    await expect(again.isJwtRevoked('id')).rejects.toMatchObject({ name: 'StoreUnavailable' })
+    expect(events).toEqual([])
+    await expect(again.revokeJwt({ jti: 'id', expires: 1000 })).rejects.toMatchObject({ name: 'StoreUnavailable' })
+    expect(events).toEqual(['store_failed'])
+    await expect(again.isJwtRevoked('id')).rejects.toMatchObject({ name: 'StoreUnavailable' })
+  })
+
   it('does not hold up this thread while another program holds the database', async () => {
     const { store, file } = await openTemporaryStore(onTestFinished)
     const other = new DatabaseSync(file)
@@ -122,3 +137,13 @@ describe('an SQLite store and its faults', () => {
     await expect(openSqliteStore({ file })).rejects.toMatchObject({ name: 'StoreOwned', pid: child.process.pid })
   })
 })
+
+/** Overwrites the pages where a table and its indexes begin. */
+function corrupt(file: string, table: string): void {
+  const database = new DatabaseSync(file)
+  const roots = database.prepare('select rootpage from sqlite_schema where tbl_name = ?').all(table)
+  database.close()
+  const bytes = readFileSync(file)
+  for (const { rootpage } of roots) bytes.fill(7, (Number(rootpage) - 1) * 4096, Number(rootpage) * 4096)
+  writeFileSync(file, bytes)
+}

@@ -1,7 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { Kysely } from 'kysely'
 import type { Report } from '../ports/report.ts'
-import type { Store } from '../ports/store.ts'
+import { type Store, StoreUnavailable } from '../ports/store.ts'
+import { isOutage } from './failure.ts'
 import { acquireOwnership, type Ownership } from './owner.ts'
 import { createPrivateFile } from './private-file.ts'
 import type { Schema } from './schema.ts'
@@ -48,7 +49,11 @@ function createStore(writer: Writer, readonly: DatabaseSync, released: Promise<v
 
   async function read<Answer>(verb: () => Promise<Answer>): Promise<Answer> {
     if (writer.ended) throw writer.ended
-    return await verb()
+    try {
+      return await verb()
+    } catch (cause) {
+      throw isOutage(cause) ? new StoreUnavailable('The database cannot be read.', { cause }) : cause
+    }
   }
 
   let closing: Promise<void> | undefined
