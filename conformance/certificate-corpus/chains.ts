@@ -359,6 +359,12 @@ const authorities: readonly Chain[] = [
     differs: 'policies are not processed, so the critical extension refuses',
     evidence: changed({ middle: { extensions: [{ oid: '2.5.29.36', critical: true, value: bytes('3003800100') }] } }),
   },
+  {
+    title: 'a policy demanded and not there, not critical',
+    ours: path,
+    differs: 'openssl verify looks at policies only with -policy_check',
+    evidence: changed({ middle: { extensions: [{ oid: '2.5.29.36', value: bytes('3003800100') }] } }),
+  },
 ]
 
 const signatures: readonly Chain[] = [
@@ -572,6 +578,7 @@ const lists: readonly Chain[] = [
   { title: 'no list of the CA', ours: revoked, evidence: listed({ without: 'Middle' }) },
   { title: 'no list of the root', ours: revoked, evidence: listed({ without: 'Root' }) },
   { title: 'a list by another key', ours: revoked, evidence: listed({ forged: true }) },
+  { title: 'a list by the same key under another name', ours: revoked, evidence: listed({ renamed: true }) },
   { title: 'a list of a CA that may sign none', ours: revoked, evidence: listed({ keyUsage: ['keyCertSign'] }) },
 ]
 
@@ -582,6 +589,7 @@ interface Listed {
   readonly nextUpdate?: number
   readonly without?: 'Root' | 'Middle'
   readonly forged?: boolean
+  readonly renamed?: boolean
   readonly keyUsage?: CertificateOptions['keyUsage']
 }
 
@@ -590,7 +598,8 @@ function listed({ thisUpdate = now - day, nextUpdate = now + day, ...what }: Lis
     const { root, middle, leaf } = await family(what.keyUsage ? { middle: { keyUsage: what.keyUsage } } : {})
     const { key } = what.forged ? await ca('Middle') : middle
     const ofRoot = { issuer: root, revoked: what.middle ? [middle.certificate] : [] }
-    const ofMiddle = { issuer: { ...middle, key }, revoked: what.leaf ? [leaf.certificate] : [] }
+    const { certificate } = what.renamed ? await ca('Renamed', { key: middle.key }) : middle
+    const ofMiddle = { issuer: { certificate, key }, revoked: what.leaf ? [leaf.certificate] : [] }
     const kept = [...(what.without === 'Root' ? [] : [ofRoot]), ...(what.without === 'Middle' ? [] : [ofMiddle])]
     return {
       ...sent([leaf, middle], [root]),
