@@ -1,4 +1,5 @@
 export type { AccessToken, TokenForm } from './resource/access-token.ts'
+export type { Check, CheckName } from './resource/checks.ts'
 export {
   createGuard,
   type Guard,
@@ -11,8 +12,6 @@ export { createResourceMetadata, type ResourceMetadata } from './resource/metada
 export type { GuardOptions } from './resource/policy.ts'
 export {
   type Admitted,
-  type Check,
-  type CheckName,
   type Declined,
   renderVerdict,
   type Verdict,

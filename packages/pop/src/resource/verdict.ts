@@ -3,6 +3,7 @@ import { renderChallenge } from '../oauth/challenge.ts'
 import { type Reason, type Refused, refusals } from '../oauth/refusal.ts'
 import type { Possession } from '../proof/possession.ts'
 import type { AccessToken, TokenForm } from './access-token.ts'
+import { type Check, checksUntil, passedChecks, unboundChecks } from './checks.ts'
 import type { ResourceMetadata } from './metadata.ts'
 
 /** What a guard decided about one request, as data. The token itself is never in it. */
@@ -37,73 +38,16 @@ export interface Declined {
   readonly hint?: string
 }
 
-/** One thing that was looked at. The last one is the one that failed. */
-export interface Check {
-  readonly name: CheckName
-  readonly passed: boolean
-  readonly expected?: string
-  readonly seen?: string
-}
-
-/** What a guard looks at, in this order. */
-export type CheckName = keyof typeof reasonsOf
-
 /** What a challenge says of the API. */
 interface ChallengingApi {
   readonly identifier: string
   readonly metadata: ResourceMetadata | undefined
 }
 
-/** The reasons with which each check refuses, in the order in which the checks are made. */
-const reasonsOf = {
-  presented: [
-    'request_target_malformed',
-    'token_in_query',
-    'token_repeated',
-    'token_missing',
-    'token_scheme_unknown',
-    'token_malformed',
-  ],
-  active: ['introspection_unavailable', 'token_inactive'],
-  type: ['token_type_wrong'],
-  algorithm: ['token_algorithm'],
-  key: ['token_key_unknown', 'keys_unavailable'],
-  signature: ['token_signature'],
-  claims: ['token_claims_malformed', 'confirmation_malformed', 'confirmation_unknown'],
-  issuer: ['token_issuer'],
-  audience: ['token_audience'],
-  time: ['token_expired', 'token_not_yet_valid'],
-  certificate: ['session_resumed', 'confirmation_certificate_unacceptable'],
-  binding: [
-    'binding_missing',
-    'confirmation_proof_missing',
-    'confirmation_certificate_missing',
-    'confirmation_certificate_differs',
-  ],
-  scope: ['scope_insufficient'],
-} as const satisfies Record<string, readonly Reason[]>
-
-const namesOf: Readonly<Record<TokenForm, readonly CheckName[]>> = {
-  jwt: names().filter((name) => name !== 'active'),
-  reference: names().filter((name) => name !== 'algorithm' && name !== 'key' && name !== 'signature'),
-}
-
-const allPassed: Readonly<Record<TokenForm, readonly Check[]>> = {
-  jwt: Object.freeze(namesOf.jwt.map(passed)),
-  reference: Object.freeze(namesOf.reference.map(passed)),
-}
-
-const reportedUnbound: Readonly<Record<TokenForm, readonly Check[]>> = {
-  jwt: Object.freeze(allPassed.jwt.map((check) => (check.name === 'binding' ? { ...check, passed: false } : check))),
-  reference: Object.freeze(
-    allPassed.reference.map((check) => (check.name === 'binding' ? { ...check, passed: false } : check)),
-  ),
-}
-
 /** Creates the verdict of a request that may go on. */
 export function createAdmitted(token: AccessToken, possession: Possession | undefined, reported?: Reason): Admitted {
-  if (reported) return { admitted: true, token, reported, checks: reportedUnbound[token.form] }
-  const checks = allPassed[token.form]
+  if (reported) return { admitted: true, token, reported, checks: unboundChecks[token.form] }
+  const checks = passedChecks[token.form]
   return possession ? { admitted: true, token, possession, checks } : { admitted: true, token, checks }
 }
 
@@ -188,31 +132,4 @@ function challenge(reason: Reason, { identifier, metadata }: ChallengingApi, sco
     ...(error === 'insufficient_scope' ? { scope: scope.join(' ') } : {}),
     ...(metadata ? { resource_metadata: metadata.url } : { realm: identifier }),
   })
-}
-
-function checksUntil({ reason, expected, seen }: Refused, form: TokenForm): readonly Check[] {
-  const failing = names().find((name) => (reasonsOf[name] as readonly Reason[]).includes(reason))
-  if (!failing) return []
-  const before = namesOf[form].slice(0, Math.max(namesOf[form].indexOf(failing), 0)).map(passed)
-  return [
-    ...before,
-    {
-      name: failing,
-      passed: false,
-      ...(expected === undefined ? {} : { expected: shorten(expected) }),
-      ...(seen === undefined ? {} : { seen: shorten(seen) }),
-    },
-  ]
-}
-
-function names(): CheckName[] {
-  return Object.keys(reasonsOf) as CheckName[]
-}
-
-function passed(name: CheckName): Check {
-  return Object.freeze({ name, passed: true })
-}
-
-function shorten(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text
 }
