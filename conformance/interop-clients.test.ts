@@ -198,11 +198,11 @@ function registered({ certificate }: CertificatePair): { kty: string; x5c: strin
 }
 
 /** A fetch that trusts the harness and shows the certificate: all that these clients need from their user. */
-function fetchWith(certificate?: CertificatePair): typeof fetch {
+function fetchWith(certificate?: CertificatePair): (url: string, options: object) => Promise<Response> {
   const agent = new Agent({
     connect: { ca: server.ca, ...(certificate && { cert: certificate.certificate, key: certificate.key }) },
   })
   agents.push(agent)
-  return ((url: string, options: object) =>
-    undiciFetch(url, { ...options, dispatcher: agent })) as unknown as typeof fetch
+  // as: undici's Response is the one of the platform
+  return (url, options) => undiciFetch(url, { ...options, dispatcher: agent }) as unknown as Promise<Response>
 }

@@ -97,7 +97,7 @@ function clientOf(certificate: CertificatePair): NodeClient {
   return client
 }
 
-function createProvider(): Provider {
+function createProvider() {
   const signing = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
   return new Provider(issuer, {
     clients: [

@@ -1,5 +1,6 @@
 import type { Inbound } from '@holdfast/pop'
 import type { Context } from '../context.ts'
+import type { AuthenticatedClient } from '../model/authenticated-client.ts'
 import type { Client } from '../model/client.ts'
 import type { Use } from '../ports/store.ts'
 import type { Credentials } from './credentials.ts'
@@ -20,10 +21,8 @@ export interface Attempt {
   readonly inbound: Inbound
 }
 
-/** Who sends the request, and how that was shown. */
-export interface Authenticated {
-  readonly client: Client
-  readonly authentication: 'secret' | 'assertion' | 'certificate' | 'none'
+/** Who sends the request, and what showing it would use up. */
+export interface Authenticated extends AuthenticatedClient {
   /** To be used up when everything else has been judged. */
   readonly uses: readonly Use[]
 }
