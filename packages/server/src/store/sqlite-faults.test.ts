@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { requirePrograms } from '../../../../conformance/requires.ts'
 import type { Report } from '../ports/report.ts'
 import type { Use } from '../ports/store.ts'
 import { type Child, runInChild } from './child-process.ts'
@@ -11,9 +12,7 @@ import { openTemporaryStore, temporaryFile } from './temporary-store.ts'
 
 const use: Use = { kind: 'assertion', key: 'first', expires: 1000 }
 
-const hasTracer =
-  process.env.HOLDFAST_REQUIRE?.split(',').includes('strace') ||
-  spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
+const mayTrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0
 
 /** Opens the store `store` on the file, and runs the script; `report` is given to it. */
 function runWithStore(file: string, script: string, wrapper: readonly string[] = []): Child {
@@ -29,7 +28,7 @@ function runWithStore(file: string, script: string, wrapper: readonly string[] =
 }
 
 describe('an SQLite store and its faults', () => {
-  it('loses nothing that it has acknowledged when its process is killed', { timeout: 60_000 }, async () => {
+  it('loses nothing that it has acknowledged when its process is killed', { timeout: 120_000 }, async () => {
     const file = temporaryFile(onTestFinished)
     const acknowledged: string[] = []
     for (let round = 0; round < 10; round++) {
@@ -106,19 +105,6 @@ describe('an SQLite store and its faults', () => {
     expect(await change).toBe('StoreUnavailable')
   })
 
-  it.skipIf(!hasTracer)('synchronises the disk for each group before it answers (needs strace)', async () => {
-    const file = temporaryFile(onTestFinished)
-    const trace = `${file}.trace`
-    const child = runWithStore(
-      file,
-      `for (let index = 0; index < 50; index++) await store.revokeJwt({ jti: String(index), expires: 1000 })
-       await store.close()`,
-      ['strace', '-f', '-qq', '-o', trace, '-e', 'trace=fsync,fdatasync'],
-    )
-    await child.lines()
-    expect(readFileSync(trace, 'utf8').match(/(fsync|fdatasync)\(.* = 0$/gm)?.length).toBeGreaterThanOrEqual(50)
-  })
-
   it('stays the owner when nobody holds the store any more', async () => {
     const file = temporaryFile(onTestFinished)
     const child = runWithStore(
@@ -135,6 +121,21 @@ describe('an SQLite store and its faults', () => {
     )
     expect(await child.line()).toBe('collected')
     await expect(openSqliteStore({ file })).rejects.toMatchObject({ name: 'StoreOwned', pid: child.process.pid })
+  })
+})
+
+requirePrograms('strace')('an SQLite store under strace', () => {
+  it.skipIf(!mayTrace)('synchronises the disk for each group before it answers', async () => {
+    const file = temporaryFile(onTestFinished)
+    const trace = `${file}.trace`
+    const child = runWithStore(
+      file,
+      `for (let index = 0; index < 50; index++) await store.revokeJwt({ jti: String(index), expires: 1000 })
+       await store.close()`,
+      ['strace', '-f', '-qq', '-o', trace, '-e', 'trace=fsync,fdatasync'],
+    )
+    await child.lines()
+    expect(readFileSync(trace, 'utf8').match(/(fsync|fdatasync)\(.* = 0$/gm)?.length).toBeGreaterThanOrEqual(50)
   })
 })
 
