@@ -8,7 +8,7 @@ export interface Parameters {
   many(name: 'resource' | 'audience'): readonly string[]
 }
 
-const mostParameters = 100
+const mostParameters = 200
 
 /**
  * Parses the form of a request. An empty parameter is absent, a repeated one refuses. RFC 6749 §3.2, RFC 8707 §2.
