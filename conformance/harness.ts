@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { ConnectionOptions } from 'node:tls'
 import { type CertificatePair, createCertificateAuthority, issueCertificate } from '@holdfast/pop/certificates'
 import { type AuthorizationServer, createAuthorizationServer, type Report, type SettingsInput } from 'holdfast'
 
@@ -40,7 +41,8 @@ export type Form = Readonly<Record<string, string | undefined>> | readonly (read
 
 /** A request over TLS. */
 export interface Sent {
-  readonly on: 'public' | 'mutualTls'
+  /** A listener of the server, or the port of another one on localhost that has the server's certificate. */
+  readonly on: 'public' | 'mutualTls' | number
   readonly method: string
   readonly path: string
   readonly headers: Readonly<Record<string, string | readonly string[]>>
@@ -49,6 +51,8 @@ export interface Sent {
   readonly certificate?: Pick<CertificatePair, 'certificate' | 'key'>
   /** The loopback address from which it comes. */
   readonly from?: string
+  /** What is particular about the TLS of the request. */
+  readonly tls?: ConnectionOptions
 }
 
 /** What came back. */
@@ -117,19 +121,20 @@ export async function startServer(
   }
   let server = await start(settings)
 
-  const send = ({ on, method, path, headers, body, certificate, from }: Sent): Promise<Answer> =>
+  const send = ({ on, method, path, headers, body, certificate, from, tls }: Sent): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const outgoing = request(
         {
           host: '127.0.0.1',
           servername: 'localhost',
-          port: on === 'public' ? publicPort : mutualTlsPort,
+          port: typeof on === 'number' ? on : on === 'public' ? publicPort : mutualTlsPort,
           method,
           path,
           ca: authority.certificate,
           agent: false,
           headers: headers as Record<string, string | string[]>,
           ...(from !== undefined && { localAddress: from }),
+          ...tls,
           ...(certificate && { cert: certificate.certificate, key: certificate.key }),
         },
         (response) => {
