@@ -69,6 +69,13 @@ describe('RFC 8705 §2.1 a path to a trust group', () => {
     )
   })
 
+  it('gives up on certificates that all name each other', async () => {
+    const low = await ca('Low', { issuer: middle })
+    const same = await Promise.all(Array.from({ length: 9 }, () => ca('Low', { issuer: low, key: low.key })))
+    const judged = verifyPath({ chain: ders(await client(low), ...same), anchors, now })
+    await expect(judged).rejects.toMatchObject({ seen: expect.stringContaining('too many issuers') })
+  })
+
   it('takes ten certificates, and refuses eleven', async () => {
     const others = await Promise.all(Array.from({ length: 9 }, (_, at) => ca(`Other ${at}`)))
     const ten = [...chain, ...ders(...others.slice(1))]

@@ -1,3 +1,4 @@
+import type { Certificate } from 'pkijs'
 import type { Seconds } from '../../foundation/clock.ts'
 import { Refused } from '../../oauth/refusal.ts'
 import { isAcceptableKey, toleratedAhead } from '../../proof/certificate.ts'
@@ -36,7 +37,7 @@ export async function verifyPath({ chain, anchors, crls, now }: PathOptions): Pr
   if (!leaf) throw new Refused('client_certificate_path', { seen: `${chain.length} certificates` })
   requireLeaf(leaf)
   let refused = new Refused('client_certificate_path', { seen: `no issuer of ${leaf.name}` })
-  for (const path of pathsFrom([leaf], others, anchors.map(readPathCertificate))) {
+  for (const path of pathsFrom([leaf], { others, anchors: anchors.map(readPathCertificate), left: 30 })) {
     try {
       await requirePath(path, now)
       if (crls) requireNotRevoked(path, crls, now)
@@ -51,28 +52,34 @@ export async function verifyPath({ chain, anchors, crls, now }: PathOptions): Pr
 
 type Path = readonly [leaf: PathCertificate, ...issuers: PathCertificate[]]
 
+/** What a search for paths looks among, and what it may still cost. */
+interface Search {
+  readonly others: readonly PathCertificate[]
+  readonly anchors: readonly PathCertificate[]
+  /** Signatures: whoever connects decides how many certificates name each other, and P-521 takes a millisecond. */
+  left: number
+}
+
 /**
  * All paths to an anchor. Ours and not that of pkijs, which follows two certificates that name each other for ever.
- * No certificate comes twice, so that at most 9 * 8 paths times the anchors are looked at, and only signatures that
- * hold go further.
+ * No certificate comes twice, and only signatures that hold go further.
  */
-function* pathsFrom(
-  path: Path,
-  others: readonly PathCertificate[],
-  anchors: readonly PathCertificate[],
-): Generator<Path> {
+function* pathsFrom(path: Path, search: Search): Generator<Path> {
   const last = path.at(-1)
-  if (!last || path.length >= longestPath) return
   const isNew = ({ x509 }: PathCertificate) => !path.some((known) => known.x509.raw.equals(x509.raw))
-  for (const anchor of anchors) if (isNew(anchor) && isIssuedBy(last, anchor)) yield [...path, anchor]
-  for (const other of others) {
-    if (isNew(other) && isIssuedBy(last, other)) yield* pathsFrom([...path, other], others, anchors)
+  if (!last) return
+  for (const anchor of search.anchors) if (isNew(anchor) && isIssuedBy(last, anchor, search)) yield [...path, anchor]
+  if (path.length + 2 > longestPath) return
+  for (const other of search.others) {
+    if (isNew(other) && isIssuedBy(last, other, search)) yield* pathsFrom([...path, other], search)
   }
 }
 
-function isIssuedBy(child: PathCertificate, issuer: PathCertificate): boolean {
+function isIssuedBy(child: PathCertificate, issuer: PathCertificate, search: Search): boolean {
+  if (!child.x509.checkIssued(issuer.x509)) return false
+  if (search.left-- <= 0) throw unfit(child, 'too many issuers of one name')
   try {
-    return child.x509.checkIssued(issuer.x509) && child.x509.verify(issuer.x509.publicKey)
+    return child.x509.verify(issuer.x509.publicKey)
   } catch {
     return false
   }
@@ -139,12 +146,12 @@ function requirePurpose({ purposes, name }: PathCertificate): void {
  * it knows neither Ed25519 nor ML-DSA. Loaded here, since it takes longer than all the rest.
  */
 async function requireValid(path: Path, now: Seconds): Promise<void> {
-  const { Certificate, CertificateChainValidationEngine } = await import('pkijs')
-  const [leaf, ...issuers] = path.map(({ der }) => Certificate.fromBER(der))
+  const pkijs = await import('pkijs')
+  const [leaf, ...issuers] = path.map((one) => parsed(one, pkijs.Certificate))
   const anchor = issuers.pop()
   if (!leaf || !anchor) throw new Refused('client_certificate_path', { seen: 'no issuer' })
   const next = new Map([leaf, ...issuers].map((certificate, at) => [certificate, issuers[at] ?? anchor]))
-  const engine = new CertificateChainValidationEngine({
+  const engine = new pkijs.CertificateChainValidationEngine({
     trustedCerts: [anchor],
     certs: [...issuers, leaf],
     checkDate: new Date(Math.max(now, ...path.map(({ notBefore }) => notBefore)) * 1000),
@@ -152,6 +159,18 @@ async function requireValid(path: Path, now: Seconds): Promise<void> {
   })
   const { result, resultMessage } = await engine.verify()
   if (!result) throw new Refused('client_certificate_path', { seen: resultMessage })
+}
+
+const parsings = new WeakMap<PathCertificate, Certificate>()
+
+function parsed(one: PathCertificate, reader: typeof Certificate): Certificate {
+  try {
+    const certificate = parsings.get(one) ?? reader.fromBER(one.der)
+    parsings.set(one, certificate)
+    return certificate
+  } catch (cause) {
+    throw new Refused('client_certificate_path', { seen: one.name, cause })
+  }
 }
 
 function unfit({ name }: PathCertificate, what: string): Refused {
