@@ -8,7 +8,7 @@ export interface Parameters {
   many(name: 'resource' | 'audience'): readonly string[]
 }
 
-const mostParameters = 200
+const mostParameters = 100
 
 /**
  * Parses the form of a request. An empty parameter is absent, a repeated one refuses. RFC 6749 §3.2, RFC 8707 §2.
@@ -19,13 +19,13 @@ export function parseParameters(
   form: readonly (readonly [name: string, value: string])[],
   repeatable: readonly string[] = ['resource'],
 ): Parameters {
-  if (form.length > mostParameters) throw new Refused('parameters_too_many')
   const found = new Map<string, string[]>()
   for (const [name, value] of form) {
     const values = found.get(name)
     if (!values) found.set(name, [value])
     else if (repeatable.includes(name)) values.push(value)
     else throw new Refused('parameter_repeated')
+    if (found.size > mostParameters) throw new Refused('parameters_too_many')
   }
   const many = (name: string) => (found.get(name) ?? []).filter((value) => value !== '')
   return { one: (name) => found.get(name)?.[0] || undefined, many }
