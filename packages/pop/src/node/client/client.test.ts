@@ -88,13 +88,35 @@ describe('a certificate that the caller brings', () => {
   it('[C18] is replaced while calls run: each call brings the certificate that its token is bound to', async () => {
     const server = await start()
     const client = createClientOf(server, { certificate: alice })
-    const calls = Array.from({ length: 40 }, async (_, at) => {
-      if (at === 20) await client.useCertificate(bob)
-      return (await client.fetch(`${server.origin}/identity`)).status
+    await client.token()
+    const call = async () => (await client.fetch(`${server.origin}/identity`)).status
+    const calls = Array.from({ length: 20 }, call)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    calls.push(client.useCertificate(bob).then(call), ...Array.from({ length: 20 }, call))
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([200]))
+    const used = server.seen.filter(({ path }) => path === '/identity').map(({ thumbprint }) => thumbprint)
+    expect(new Set(used)).toEqual(new Set([alice.thumbprint, bob.thumbprint]))
+    expect(used.at(-1)).toBe(bob.thumbprint)
+  })
+
+  it('[C18] stays with a call that waits for its token when the next one comes', async () => {
+    const asked = Promise.withResolvers<void>()
+    const replaced = Promise.withResolvers<void>()
+    const server = await start(async (seen, origin) => {
+      if (seen.path === '/token') {
+        asked.resolve()
+        await replaced.promise
+      }
+      return good(seen, origin)
     })
-    expect(await Promise.all(calls)).toEqual(Array.from({ length: 40 }, () => 200))
-    await client.fetch(`${server.origin}/identity`)
-    expect(server.seen.at(-1)?.thumbprint).toBe(bob.thumbprint)
+    const client = createClientOf(server, { certificate: alice })
+    const call = client.fetch(`${server.origin}/identity`)
+    await asked.promise
+    const retired = client.useCertificate(bob)
+    replaced.resolve()
+    expect((await call).status).toBe(200)
+    await retired
+    expect(server.seen.at(-1)?.thumbprint).toBe(alice.thumbprint)
   })
 
   it('may come from a function, which is asked again before its end; the same one again changes nothing', async () => {
