@@ -1,6 +1,7 @@
 import { Refused, refusals } from '@holdfast/pop'
 import { ClientError } from '@holdfast/pop/client'
 import { AdministrationError } from '../administration/administration-error.ts'
+import { SealedKeyError } from '../administration/signing-keys.ts'
 import { SettingsError } from '../settings.ts'
 import { StoreOwned } from '../store/owner.ts'
 import { StoreUnusable } from '../store/unusable.ts'
@@ -9,6 +10,7 @@ import { type ExitCode, Failure } from './exit.ts'
 /** One sentence and an exit code for whatever ended a command. */
 export function explain(error: unknown): { readonly code: ExitCode; readonly message: string } {
   if (error instanceof Failure) return error
+  if (error instanceof SealedKeyError) return { code: 78, message: error.message }
   if (error instanceof SettingsError) return { code: 78, message: error.message }
   if (error instanceof AdministrationError) return { code: 1, message: error.message }
   if (error instanceof StoreOwned) return { code: 69, message: error.message }
