@@ -7,11 +7,25 @@ import { createFixedKeys } from './issuer-keys.ts'
 
 /** An issuer that can be down, change its keys and its metadata, and a guard whose clock can be moved. */
 function createSetting(issuer: TestIssuer = createTestIssuer()) {
-  const world = { now: testNow, down: false, issuer, metadata: {}, keys: undefined as unknown, answered: 0 }
+  const world = {
+    now: testNow,
+    down: false,
+    issuer,
+    metadata: {},
+    keys: undefined as unknown,
+    answered: 0,
+    verified: 0,
+  }
   const guard = createGuard(
     { issuer: issuer.issuer, identifier: issuer.audience, binding: 'when-bound' },
     {
-      primitives: nodePrimitives,
+      primitives: {
+        ...nodePrimitives,
+        verify: (...signed) => {
+          world.verified++
+          return nodePrimitives.verify(...signed)
+        },
+      },
       now: () => world.now,
       fetch: async (url, init) => {
         world.answered++
@@ -74,6 +88,19 @@ describe('the keys of the issuer', () => {
     expect(await ask(guard, verified)).toBe('token_key_unknown')
   })
 
+  it('that stay do not have their tokens verified again', async () => {
+    const { world, guard, token } = createSetting()
+    const verified = token()
+    expect(await ask(guard, verified)).toBe('admitted')
+    world.keys = { keys: [...keysOf(world.issuer), ...keysOf(createTestIssuer({ kid: 'next' }))] }
+    world.now += 601
+    await ask(guard, verified)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    world.verified = 0
+    expect(await ask(guard, verified)).toBe('admitted')
+    expect(world.verified).toBe(0)
+  })
+
   it('serve a day without the issuer, and not a second longer', async () => {
     const { world, guard, token } = createSetting()
     const verified = token()
@@ -111,6 +138,7 @@ describe('the keys of the issuer', () => {
     ['an address of keys without TLS', { jwks_uri: 'http://issuer.test/keys' }],
   ])('are not taken from metadata of %s', async (_, metadata) => {
     const { world, guard, token } = createSetting()
+    world.keys = world.issuer.jwks
     world.metadata = metadata
     expect(await ask(guard, token())).toBe('keys_unavailable')
   })
