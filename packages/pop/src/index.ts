@@ -27,4 +27,5 @@ export {
 } from './oauth/well-known.ts'
 export { isAcceptableKey, verifyCertificate } from './proof/certificate.ts'
 export { type Confirmation, confirmationOf, parseConfirmation, requireConfirmed } from './proof/confirmation.ts'
+export { isKeyBindingShown, type KeyBinding, keyBindingOf } from './proof/key-binding.ts'
 export type { CertificatePossession, DpopPossession, Possession } from './proof/possession.ts'

@@ -1,5 +1,6 @@
 import type { Awaitable, Clock, JsonObject, Primitives } from '@holdfast/pop'
 import type { Client } from './model/client.ts'
+import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
 import type { Signer } from './ports/signer.ts'
 import type { Store } from './ports/store.ts'
@@ -16,6 +17,7 @@ export interface Context {
   readonly clients: Clients
   readonly trust: Trust
   readonly secrets: Secrets
+  readonly people: People
   /** Fetches a client's `jwks_uri`, or gives what was fetched lately. Rejects when it cannot be had. */
   readonly fetchKeys: (uri: string, options?: { readonly fresh?: boolean }) => Promise<JsonObject>
   /** Failed client authentications. */

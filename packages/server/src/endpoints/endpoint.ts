@@ -5,7 +5,8 @@ import type { Settings } from '../settings.ts'
 /** An answer as data. */
 export interface Outbound {
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
+  /** A list stands for several headers of the name: `set-cookie`. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
   readonly body: string
 }
 

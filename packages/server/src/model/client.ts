@@ -1,6 +1,7 @@
 import { isKeyFor, isSignatureAlgorithm, parsePublicJwk } from '@holdfast/pop'
 import { isSubjectValue, registeredCertificate } from '@holdfast/pop/certificates'
 import { z } from 'zod'
+import { signingAlgorithms } from './signing-key.ts'
 
 /** The ways in which a client can authenticate. RFC 6749 §2.3, RFC 7523, RFC 8705 §2. */
 export const clientAuthenticationMethods = [
@@ -19,6 +20,15 @@ export const certificateSubjects = [
   'tls_client_auth_san_uri',
   'tls_client_auth_san_ip',
   'tls_client_auth_san_email',
+] as const
+
+/** The grants that a client can be registered for. RFC 6749, RFC 8628, RFC 8693. */
+export const grantTypes = [
+  'client_credentials',
+  'authorization_code',
+  'refresh_token',
+  'urn:ietf:params:oauth:grant-type:device_code',
+  'urn:ietf:params:oauth:grant-type:token-exchange',
 ] as const
 
 const text = z.string().min(1).max(2048)
@@ -77,10 +87,45 @@ export const clientSchema = z
       .default(false)
       .describe('The client gets certificate-bound tokens only, and is refused without a certificate.'),
     grant_types: z
-      .array(z.enum(['client_credentials']))
+      .array(z.enum(grantTypes))
       .max(10)
       .default(['client_credentials'])
       .describe('The grants that the client may use.'),
+    redirect_uris: z
+      .array(text)
+      .max(20)
+      .default([])
+      .describe('Where codes may be sent: compared exactly, but for the port of a native loopback one.'),
+    application_type: z
+      .enum(['web', 'native'])
+      .default('web')
+      .describe('native: loopback redirects with any port, private-use schemes (RFC 8252).'),
+    require_pushed_authorization_requests: z.boolean().default(false).describe('Only through PAR (RFC 9126).'),
+    require_signed_request_object: z.boolean().default(false).describe('Only with a signed request object (RFC 9101).'),
+    request_object_signing_alg: z
+      .string()
+      .refine(isSignatureAlgorithm, 'is not a signature algorithm that is known')
+      .optional()
+      .describe('The one algorithm of the request objects.'),
+    post_logout_redirect_uris: z.array(text).max(20).default([]).describe('Where a browser may go after signing out.'),
+    subject_type: z
+      .enum(['public', 'pairwise'])
+      .default('public')
+      .describe('pairwise: the client sees a subject of its own for each person.'),
+    id_token_signed_response_alg: z
+      .enum(signingAlgorithms)
+      .optional()
+      .describe('The signature of ID tokens: that of access tokens when left out.'),
+    authorization_details_types: z
+      .array(text)
+      .max(20)
+      .default([])
+      .describe('The types of authorization_details that the client may use (RFC 9396).'),
+    consent: z
+      .enum(['ask', 'skip'])
+      .default('ask')
+      .describe('skip: for clients of the operator, people are not asked.'),
+    refresh_token_lifetime: z.int().min(60).max(31_536_000).default(2_592_000).describe('Seconds from consent.'),
     scope: z.string().max(4096).default('').describe('The scopes that the client may ask for, separated by spaces.'),
     access_token_format: z.enum(['jwt', 'reference']).optional().describe('Goes before the format of the API.'),
     access_token_lifetime: z

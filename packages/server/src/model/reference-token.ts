@@ -7,6 +7,8 @@ export interface AccessGrant {
   readonly scope: string
   readonly audience: readonly string[]
   readonly confirmation?: Confirmation
+  /** The authorization that it follows from: ends with it. The `jti` of a JWT begins with it and a dot. */
+  readonly authorizationId?: string
 }
 
 /** A reference token at rest: what it grants, found by the SHA-256 of its handle. */

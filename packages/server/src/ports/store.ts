@@ -1,4 +1,13 @@
 import type { Seconds } from '@holdfast/pop'
+import type {
+  Authorization,
+  AuthorizationCode,
+  DeviceAuthorization,
+  Flow,
+  PushedRequest,
+  RefreshToken,
+  Session,
+} from '../model/authorization.ts'
 import type { Client } from '../model/client.ts'
 import type { ReferenceToken } from '../model/reference-token.ts'
 import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
@@ -11,7 +20,7 @@ export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
 }
 
-/** Something that works once. Kinds do not collide. */
+/** Something that works once, remembered by us until it could no longer pass. Kinds do not collide. */
 export interface Use {
   /** The namespace: which kind of single-use thing. */
   readonly kind: 'assertion'
@@ -21,14 +30,36 @@ export interface Use {
   readonly expires: Seconds
 }
 
+/**
+ * A record of ours that is used up, by the hash that it is stored under. It must be there, unused, not expired at `now`,
+ * and its authorization, where it has one, not revoked; else the use is lost. A `refresh_token` is used up only where
+ * it is replaced (rotation): `refreshed` then follows it as the next generation; one that stays needs no use, but its
+ * authorization must not be revoked: `requireAuthorization`.
+ */
+export interface Redemption {
+  readonly kind: 'code' | 'refresh_token' | 'pushed_request' | 'flow' | 'device_code'
+  readonly hash: string
+}
+
 /** What `issue` uses up and records, all or nothing. */
 export interface Issue {
   readonly uses: readonly Use[]
+  readonly redemptions?: readonly Redemption[]
+  /** The moment at which redemptions are judged. */
+  readonly now?: Seconds
+  /** Must exist and not be revoked when the transaction commits; locked against a revocation at the same time. */
+  readonly requireAuthorization?: string
+  readonly authorization?: Authorization
+  readonly code?: AuthorizationCode
+  readonly refreshToken?: RefreshToken
   readonly referenceToken?: ReferenceToken
+  readonly session?: Session
 }
 
 /** All was recorded, or nothing because a use was lost. */
-export type IssueOutcome = { readonly issued: true } | { readonly issued: false; readonly lost: Use['kind'] }
+export type IssueOutcome =
+  | { readonly issued: true }
+  | { readonly issued: false; readonly lost: Use['kind'] | Redemption['kind'] | 'authorization' }
 
 /**
  * What survives. Each method is one atomic change or one read; data in and data out are plain, so that they cross a
@@ -46,6 +77,48 @@ export interface Store {
   /** Remembers that a JWT is revoked until it would have expired. Repeating it is harmless. */
   revokeJwt(revocation: { readonly jti: string; readonly expires: Seconds }): Promise<void>
   isJwtRevoked(jti: string): Promise<boolean>
+
+  insertPushedRequest(request: PushedRequest): Promise<void>
+  /** Not judged: expiry and client are the caller's. Absent when unknown or used up. */
+  findPushedRequest(hash: string): Promise<PushedRequest | undefined>
+  insertFlow(flow: Flow): Promise<void>
+  /** Absent when unknown or used up. */
+  findFlow(hash: string): Promise<Flow | undefined>
+  insertSession(session: Session): Promise<void>
+  findSession(hash: string): Promise<Session | undefined>
+  /** A new id for the same person: the old one is dead when this answers. */
+  replaceSession(replacement: { readonly old: string; readonly session: Session }): Promise<void>
+  deleteSession(hash: string): Promise<void>
+
+  /** Redeemed ones too, until they are purged. */
+  findCode(hash: string): Promise<AuthorizationCode | undefined>
+  /** Replaced ones too, until they are purged. */
+  findRefreshToken(hash: string): Promise<RefreshToken | undefined>
+  /** Absent when unknown or revoked. */
+  findAuthorization(id: string): Promise<Authorization | undefined>
+  /** Ends the whole family: refresh tokens, reference tokens, and JWTs at introspection. Repeating it is harmless. */
+  revokeAuthorization(revocation: { readonly id: string; readonly now: Seconds }): Promise<void>
+
+  insertDeviceAuthorization(device: DeviceAuthorization): Promise<boolean>
+  findDeviceAuthorization(
+    by: { readonly hash: string } | { readonly userCodeHash: string },
+  ): Promise<DeviceAuthorization | undefined>
+  /** One atomic answer of the person: from pending only. @returns false when it was not pending any more */
+  decideDevice(decision: {
+    readonly userCodeHash: string
+    readonly now: Seconds
+    readonly authorization?: Authorization
+  }): Promise<boolean>
+  /** Notes a poll. @returns seconds since the one before, undefined at the first */
+  pollDevice(poll: { readonly hash: string; readonly now: Seconds }): Promise<Seconds | undefined>
+
+  /** What a person consented to for a client: the scopes and authorization details, remembered. */
+  findConsent(of: { readonly subject: string; readonly clientId: string }): Promise<string | undefined>
+  rememberConsent(consent: {
+    readonly subject: string
+    readonly clientId: string
+    readonly scope: string
+  }): Promise<void>
 
   findClient(clientId: string): Promise<Client | undefined>
   /** By client_id. */
