@@ -4,9 +4,15 @@ import { nodePrimitives } from '@holdfast/pop/certificates'
 import { type Administration, createAdministration } from './administration/administration.ts'
 import { createSigner } from './administration/signer.ts'
 import { ensureSigningKeys } from './administration/signing-keys.ts'
-import { authenticationLimit, createAttempts, introspectionLimit } from './client-authentication/attempts.ts'
+import {
+  authenticationLimit,
+  createAttempts,
+  introspectionLimit,
+  passwordLimit,
+} from './client-authentication/attempts.ts'
 import { createClients } from './client-authentication/clients.ts'
 import { createSecrets } from './client-authentication/secrets.ts'
+import { createTurns, type Turns } from './client-authentication/stretched.ts'
 import type { Context } from './context.ts'
 import { endpoints } from './endpoints/metadata.ts'
 import { createApp } from './http/app.ts'
@@ -17,6 +23,8 @@ import { createClientKeys } from './outbound/client-keys.ts'
 import { fetchJson } from './outbound/fetch-json.ts'
 import { readFiles } from './outbound/files.ts'
 import { createTrust } from './outbound/trust-groups.ts'
+import { createDirectory } from './people/directory.ts'
+import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
 import { parseSettings, type Settings, SettingsError, type SettingsInput } from './settings.ts'
@@ -28,6 +36,8 @@ export interface ServerOptions {
   /** What relative files in the settings are relative to. The working directory when left out. */
   readonly directory?: string
   readonly now?: Clock
+  /** Where the application keeps its people, instead of `people.directory`. */
+  readonly people?: People
   /** Told what happens: refusals, outages. Never a token, secret, key or proof. */
   readonly report?: (report: Report) => void
 }
@@ -62,20 +72,27 @@ export async function createAuthorizationServer(
 ): Promise<AuthorizationServer> {
   const { directory = process.cwd(), now = () => Math.floor(Date.now() / 1000), report = () => {} } = options
   const settings = readFiles(parseSettings(written), directory)
+  if (options.people && settings.people.directory.length > 0)
+    throw new SettingsError('people.directory: the application brings its own people. Remove one of the two.')
   const store = await openSqliteStore({ file: settings.store.file, report })
   try {
-    return await assemble(settings, store, now, report)
+    return await assemble(settings, store, { now, report, people: options.people })
   } catch (cause) {
     await store.close()
     throw cause
   }
 }
 
+interface Surroundings {
+  readonly now: Clock
+  readonly report: (report: Report) => void
+  readonly people: People | undefined
+}
+
 async function assemble(
   settings: Settings,
   store: Store,
-  now: Clock,
-  report: (report: Report) => void,
+  { now, report, people }: Surroundings,
 ): Promise<AuthorizationServer> {
   await requireClientsApart(settings, store)
   const encryptionKey = loadEncryptionKey(settings.keys.encryptionKey ?? '')
@@ -88,6 +105,7 @@ async function assemble(
   const signer = await createSigner({ store, encryptionKey })
   const clients = createClients(settings.clients, store)
   const random = nodePrimitives.random
+  const turns = createTurns()
   const context: Context = {
     settings,
     now,
@@ -96,7 +114,8 @@ async function assemble(
     signer,
     clients,
     trust: createTrust(settings.mutualTls.trustGroups, now),
-    secrets: createSecrets(random),
+    secrets: createSecrets(random, turns),
+    people: people ?? (await directoryOf(settings, { now, random, turns })),
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
     attempts: createAttempts(now, authenticationLimit),
     guesses: createAttempts(now, introspectionLimit),
@@ -127,6 +146,13 @@ async function assemble(
       await store.close()
     },
   }
+}
+
+function directoryOf(
+  { issuer, people: { directory } }: Settings,
+  { now, ...rest }: { readonly now: Clock; readonly random: Context['primitives']['random']; readonly turns: Turns },
+): Promise<People> {
+  return createDirectory(directory, { issuer, attempts: createAttempts(now, passwordLimit), ...rest })
 }
 
 /** The listeners of the layout: which asks for certificates, and which serves the aliases only. */

@@ -1,6 +1,7 @@
 import type { Seconds } from '@holdfast/pop'
 import { z } from 'zod'
 import { type ClientInput, clientSchema } from './model/client.ts'
+import { normalUsername, personSchema } from './model/person.ts'
 import { signingAlgorithms } from './model/signing-key.ts'
 
 /** Settings that cannot be used: one sentence that names the key, what is wrong and what to write. */
@@ -39,6 +40,8 @@ const accessTokens = z.strictObject({
   lifetime: lifetime.optional().describe('Seconds.'),
 })
 
+const sentenceForPeople = z.string().min(1).max(200)
+
 const api = z.strictObject({
   identifier: z
     .string()
@@ -48,6 +51,10 @@ const api = z.strictObject({
     .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is no scope token'))
     .min(1)
     .describe('The scopes that belong to the API.'),
+  scopeDescriptions: z
+    .record(z.string(), z.union([sentenceForPeople, z.strictObject({ en: sentenceForPeople, de: sentenceForPeople })]))
+    .default({})
+    .describe('What a scope allows, as people read it at consent: a sentence, or one in each language.'),
   accessTokens: accessTokens.prefault({}).describe('Goes before the general accessTokens.'),
 })
 
@@ -91,6 +98,26 @@ const settingsSchema = z.strictObject({
     .array(clientSchema)
     .default([])
     .describe('Clients that are known from the settings. Others are added by `holdfast client add`.'),
+  people: z
+    .strictObject({
+      directory: z
+        .array(personSchema)
+        .max(10_000)
+        .default([])
+        .describe('People who can sign in. An application brings its own with createAuthorizationServer.'),
+    })
+    .prefault({}),
+  pages: z
+    .strictObject({
+      name: z.string().min(1).max(60).default('Holdfast').describe('Whose pages these are.'),
+      logo: file.optional().describe('A PNG, JPEG, WebP or SVG file of at most 64 KiB, relative to the settings.'),
+      accent: z
+        .string()
+        .regex(/^#[0-9a-fA-F]{6}$/, 'must be a colour such as #0f6b63')
+        .optional()
+        .describe('The colour of buttons and links. What is read on it or in it is made readable.'),
+    })
+    .prefault({}),
   store: z
     .strictObject({ file: file.default('holdfast.db').describe('The SQLite database, relative to the settings.') })
     .prefault({}),
@@ -146,6 +173,7 @@ export interface AccessTokenSettings {
 export interface Api {
   readonly identifier: string
   readonly scopes: readonly string[]
+  readonly scopeDescriptions: Readonly<Record<string, string | { readonly en: string; readonly de: string }>>
   readonly accessTokens: AccessTokenSettings
 }
 
@@ -276,6 +304,36 @@ function requireAgreement(settings: Settings): void {
     'client_id',
   )
   for (const [index, client] of clients.entries()) requireClientFits(client, settings, `clients[${index}]`)
+  for (const [index, { scopes, scopeDescriptions }] of apis.entries()) {
+    const foreign = Object.keys(scopeDescriptions).find((scope) => !scopes.includes(scope))
+    if (foreign !== undefined)
+      throw new SettingsError(
+        `apis[${index}].scopeDescriptions: "${foreign}" is no scope of the API. Correct its name.`,
+      )
+  }
+  requirePeople(settings)
+}
+
+function requirePeople({ issuer, people: { directory } }: Settings): void {
+  requireDistinct(
+    directory.map((each) => normalUsername(each.username) ?? ''),
+    'people.directory',
+    'username',
+  )
+  requireDistinct(
+    directory.flatMap((each) => each.subject ?? []),
+    'people.directory',
+    'subject',
+  )
+  const clear = directory.findIndex((each) => each.password !== undefined)
+  if (clear >= 0 && !isLoopback(new URL(issuer)))
+    throw new SettingsError(
+      `people.directory[${clear}].password: is in clear, which is for an issuer on localhost only. Write password_hash.`,
+    )
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  return /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
 }
 
 function requireDistinct(values: readonly string[], list: string, member: string): void {

@@ -186,6 +186,143 @@ export const refusals = {
   ),
   resources_too_many: row('invalid_target', 'RFC8707-2', 'At most ten resources can be asked for.'),
 
+  // authorization requests
+  response_type_missing: row('invalid_request', 'RFC6749-4.1.2.1', 'response_type is missing.'),
+  response_type_unsupported: row('unsupported_response_type', 'RFC6749-4.1.2.1', 'response_type must be code.'),
+  response_mode_unknown: row(
+    'invalid_request',
+    'OAuth.Responses-2.1',
+    'response_mode must be query, fragment or form_post.',
+  ),
+  authorization_not_allowed: row(
+    'unauthorized_client',
+    'RFC6749-4.1.2.1',
+    'This client may not ask people for authorization.',
+  ),
+  authorization_client_unknown: row('invalid_request', 'RFC6749-4.1.2.1', 'client_id names no client that is known.'),
+  redirect_uri_missing: row('invalid_request', 'RFC6749-3.1.2.3', 'redirect_uri is missing.'),
+  redirect_uri_unregistered: row(
+    'invalid_request',
+    'RFC9700-2.1',
+    'redirect_uri is none of those that the client registered.',
+  ),
+  state_too_long: row('invalid_request', 'RFC6749-4.1.1', 'state may have at most 4096 characters.'),
+  nonce_too_long: row('invalid_request', 'OIDC.Core-3.1.2.1', 'nonce may have at most 512 characters.'),
+  code_challenge_missing: row('invalid_request', 'RFC7636-4.4.1', 'code_challenge is required.'),
+  code_challenge_method: row('invalid_request', 'RFC7636-4.4.1', 'code_challenge_method must be S256.'),
+  code_challenge_malformed: row(
+    'invalid_request',
+    'RFC7636-4.2',
+    'code_challenge must be the base64url of a SHA-256, 43 characters.',
+  ),
+  prompt_unknown: row(
+    'invalid_request',
+    'OIDC.Core-3.1.2.1',
+    'prompt must be none, or some of login, consent and select_account.',
+  ),
+  max_age_malformed: row('invalid_request', 'OIDC.Core-3.1.2.1', 'max_age must be a number of seconds.'),
+  id_token_hint_unknown: row('invalid_request', 'OIDC.Core-3.1.2.1', 'id_token_hint is no ID token of this server.'),
+  dpop_jkt_malformed: row('invalid_request', 'RFC9449-10', 'dpop_jkt must be the SHA-256 thumbprint of a key.'),
+  dpop_jkt_differs: row(
+    'invalid_request',
+    'RFC9449-10.1',
+    'dpop_jkt outside the request object differs from the one inside.',
+  ),
+  authorization_details_malformed: row(
+    'invalid_authorization_details',
+    'RFC9396-5',
+    'authorization_details must be an array of objects, each with a type.',
+  ),
+  authorization_details_type: row(
+    'invalid_authorization_details',
+    'RFC9396-5',
+    'authorization_details has a type that is not known or not allowed for this client.',
+  ),
+  authorization_details_invalid: row(
+    'invalid_authorization_details',
+    'RFC9396-5',
+    'An object in authorization_details is not valid for its type.',
+  ),
+  pushed_request_required: row('invalid_request', 'RFC9126-5', 'This client must push its authorization requests.'),
+  request_uri_pushed: row('invalid_request', 'RFC9126-2.1', 'request_uri cannot be pushed.'),
+  request_uri_unknown: row(
+    'invalid_request_uri',
+    'RFC9126-4',
+    'request_uri is unknown, expired or used: begin again at the application.',
+  ),
+  request_uri_foreign: row('request_uri_not_supported', 'OIDC.Core-3.1.2.6', 'request_uri must come from PAR.'),
+  request_doubled: row('invalid_request', 'RFC9101-5', 'request and request_uri cannot be used together.'),
+  request_object_required: row('invalid_request', 'RFC9101-10.5', 'This client must sign its authorization requests.'),
+  request_object_malformed: row('invalid_request_object', 'RFC9101-6.3', 'The request object is not a signed JWT.'),
+  request_object_type: row('invalid_request_object', 'RFC9101-10.8', 'The JWT is no request object.'),
+  request_object_algorithm: row(
+    'invalid_request_object',
+    'RFC9101-6.2',
+    'The request object uses an algorithm that is not accepted for this client.',
+  ),
+  request_object_key: row('invalid_request_object', 'RFC9101-6.2', 'The request object cannot be verified.'),
+  request_object_signature: row('invalid_request_object', 'RFC9101-6.2', 'The request object cannot be verified.'),
+  request_object_issuer: row('invalid_request_object', 'RFC9101-4', 'iss of the request object must be the client_id.'),
+  request_object_audience: row(
+    'invalid_request_object',
+    'RFC9101-4',
+    'aud of the request object must be the issuer of this server.',
+  ),
+  request_object_time: row(
+    'invalid_request_object',
+    'RFC9101-4',
+    'The request object must have an exp within the next hour, and a nbf, if any, within the last one.',
+  ),
+  request_object_client: row(
+    'invalid_request_object',
+    'RFC9101-6.3',
+    'client_id inside and outside the request object must be the same.',
+  ),
+  request_object_nested: row(
+    'invalid_request_object',
+    'RFC9101-4',
+    'A request object has no request and no request_uri.',
+  ),
+  request_object_parameter: row(
+    'invalid_request_object',
+    'RFC9101-4',
+    'A parameter in the request object has the wrong type.',
+  ),
+
+  // people at a browser
+  login_required: row('login_required', 'OIDC.Core-3.1.2.6', 'The person has to sign in.'),
+  account_selection_required: row(
+    'account_selection_required',
+    'OIDC.Core-3.1.2.6',
+    'The person has to choose an account.',
+  ),
+  consent_required: row('consent_required', 'OIDC.Core-3.1.2.6', 'The person has to consent.'),
+  consent_denied: row('access_denied', 'RFC6749-4.1.2.1', 'The person declined.'),
+  flow_unknown: row(
+    'invalid_request',
+    'RFC6749-10.12',
+    'This page belongs to another browser, or its time is over: begin again at the application.',
+  ),
+  flow_replayed: row('invalid_request', 'RFC6749-4.1.2', 'This page was used already: go back to the application.'),
+  pushed_request_replayed: row(
+    'invalid_request_uri',
+    'RFC9126-7.3',
+    'request_uri is unknown, expired or used: begin again at the application.',
+  ),
+  page_token_wrong: row('forbidden', 'RFC6749-10.12', 'This form was not made for this browser: load the page again.'),
+  page_from_elsewhere: row('forbidden', 'RFC9700-4.7', 'This form was sent from another site.'),
+  page_form_altered: row('invalid_request', 'RFC6749-10.12', 'The form has something in it that is not of this page.'),
+  post_logout_redirect_uri_unregistered: row(
+    'invalid_request',
+    'OIDC.RPInitiated-3',
+    'post_logout_redirect_uri is none of those that the client registered.',
+  ),
+  post_logout_client_unknown: row(
+    'invalid_request',
+    'OIDC.RPInitiated-2',
+    'post_logout_redirect_uri needs an id_token_hint or a client_id that fit.',
+  ),
+
   // introspection and revocation
   token_parameter_missing: row('invalid_request', 'RFC7662-2.1', 'token is missing.'),
   introspection_not_allowed: row(
@@ -265,6 +402,13 @@ export const refusals = {
     'invalid_token',
     'RFC8705-7.1',
     'The TLS session was resumed: open a new connection with the certificate.',
+  ),
+
+  // people and their pages
+  person_attempts_exhausted: row(
+    'too_many_requests',
+    'RFC6585-4',
+    'Too many failed attempts. Wait before the next one.',
   ),
 
   // outages

@@ -39,7 +39,7 @@ export function defineConfig(command: Command, terminal: Terminal): void {
 }
 
 /** The settings without what is secret in them. */
-export function redacted({ listen, clients, ...rest }: Settings): JsonObject {
+export function redacted({ listen, clients, people, ...rest }: Settings): JsonObject {
   const { public: open, mutualTls } = listen
   return {
     ...rest,
@@ -49,6 +49,12 @@ export function redacted({ listen, clients, ...rest }: Settings): JsonObject {
       ...(client_secret === undefined ? {} : { client_secret: '[redacted]' }),
       ...(client_secret_hash === undefined ? {} : { client_secret_hash: '[redacted]' }),
     })),
+    people: {
+      directory: people.directory.map(({ password, password_hash, ...person }) => ({
+        ...person,
+        [password === undefined ? 'password_hash' : 'password']: '[redacted]',
+      })),
+    },
   }
 }
 

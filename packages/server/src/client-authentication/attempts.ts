@@ -1,24 +1,35 @@
 import { type Clock, type Reason, Refused, type Seconds } from '@holdfast/pop'
 import type { Attempts } from '../context.ts'
 
-/** How many failures of one client from one address are answered within a window, and why the next one is not. */
+/** How many failures of one name from one address are answered within a window, and why the next one is not. */
 export interface AttemptsLimit {
   readonly mostFailures: number
+  readonly window: Seconds
   readonly reason: Reason
 }
 
 /** Failed client authentications. */
-export const authenticationLimit: AttemptsLimit = { mostFailures: 20, reason: 'client_attempts_exhausted' }
+export const authenticationLimit: AttemptsLimit = {
+  mostFailures: 20,
+  window: 60,
+  reason: 'client_attempts_exhausted',
+}
 
 /** Introspected tokens that are not active: an API under attack asks about many. RFC 7662 §4. */
-export const introspectionLimit: AttemptsLimit = { mostFailures: 1000, reason: 'introspection_guesses_exhausted' }
+export const introspectionLimit: AttemptsLimit = {
+  mostFailures: 1000,
+  window: 60,
+  reason: 'introspection_guesses_exhausted',
+}
 
-const window: Seconds = 60
-/** So many pairs of client and address are remembered; the oldest are forgotten. */
+/** Wrong passwords. NIST SP 800-63B §3.2.2 allows a hundred; people rarely need ten. */
+export const passwordLimit: AttemptsLimit = { mostFailures: 10, window: 300, reason: 'person_attempts_exhausted' }
+
+/** So many pairs of name and address are remembered; the oldest are forgotten. */
 const mostPairs = 10_000
 
-/** Counts failures by client and address, so that nobody locks a client out from elsewhere. */
-export function createAttempts(now: Clock, { mostFailures, reason }: AttemptsLimit): Attempts {
+/** Counts failures by name and address, so that nobody locks a client or a person out from elsewhere. */
+export function createAttempts(now: Clock, { mostFailures, window, reason }: AttemptsLimit): Attempts {
   const failures = new Map<string, { count: number; readonly until: Seconds }>()
   return {
     requireLeft(client, address) {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { extname, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { parsePem } from '@holdfast/pop/certificates'
 import { type Listener, type Settings, SettingsError } from '../settings.ts'
@@ -7,7 +7,7 @@ import type { TrustGroup } from './trust-groups.ts'
 
 /** The settings with the files read that they name: certificates and keys are PEM texts, other files absolute. */
 export function readFiles(settings: Settings, directory: string): Settings {
-  const { listen, mutualTls, store, keys, outbound } = settings
+  const { listen, mutualTls, pages, store, keys, outbound } = settings
   const file = resolve(directory, store.file)
   return {
     ...settings,
@@ -24,6 +24,7 @@ export function readFiles(settings: Settings, directory: string): Settings {
         ]),
       ),
     },
+    pages: { ...pages, ...(pages.logo !== undefined && { logo: readLogo(resolve(directory, pages.logo)) }) },
     store: { file },
     keys: { encryptionKey: keys.encryptionKey === undefined ? `${file}.key` : resolve(directory, keys.encryptionKey) },
     outbound: { ...outbound, ...(outbound.ca !== undefined && { ca: readPem(outbound.ca, 'outbound.ca', directory) }) },
@@ -63,9 +64,33 @@ function readPem(value: string, where: string, directory: string): string {
   return value.includes('-----BEGIN ') ? value : readText(resolve(directory, value), where)
 }
 
+const images: Readonly<Record<string, string>> = {
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.webp': 'image/webp',
+  '.svg': 'image/svg+xml',
+}
+const mostLogoBytes = 65_536
+
+/** The image as a data: URL, so that pages fetch nothing. */
+function readLogo(path: string): string {
+  const type = images[extname(path).toLowerCase()]
+  if (!type)
+    throw new SettingsError(`pages.logo: ${path} is no image that is known. Write a PNG, JPEG, WebP or SVG file.`)
+  const bytes = readBytes(path, 'pages.logo')
+  if (bytes.length > mostLogoBytes)
+    throw new SettingsError(`pages.logo: ${path} has ${bytes.length} bytes. Write a file of at most ${mostLogoBytes}.`)
+  return `data:${type};base64,${bytes.toString('base64')}`
+}
+
 function readText(path: string, where: string): string {
+  return readBytes(path, where).toString('utf8')
+}
+
+function readBytes(path: string, where: string): Buffer {
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path)
   } catch (cause) {
     throw new SettingsError(
       `${where}: ${path} cannot be read (${messageOf(cause)}). Write the path of a readable file.`,
