@@ -100,6 +100,8 @@ export interface RefreshToken {
   readonly hash: string
   readonly authorizationId: string
   readonly clientId: string
+  /** Whether the client was public when it got it: a family does not go from one kind to the other. */
+  readonly holder: 'public' | 'confidential'
   /** What a public client must show. `decisions.md` 1.9. */
   readonly binding?: KeyBinding
   /** The first access token of the family was bound: no later one may be unbound. */

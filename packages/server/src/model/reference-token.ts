@@ -1,4 +1,4 @@
-import type { Confirmation, Seconds } from '@holdfast/pop'
+import type { Confirmation, JsonObject, Seconds } from '@holdfast/pop'
 
 /** What an access token grants, whatever its form. RFC 9068 §2.2, RFC 7662 §2.2. */
 export interface AccessGrant {
@@ -9,6 +9,8 @@ export interface AccessGrant {
   readonly confirmation?: Confirmation
   /** The authorization that it follows from: ends with it. The `jti` of a JWT begins with it and a dot. */
   readonly authorizationId?: string
+  /** Who acts for the subject, after a token exchange. RFC 8693 §4.1. */
+  readonly actor?: JsonObject
 }
 
 /** A reference token at rest: what it grants, found by the SHA-256 of its handle. */
