@@ -17,7 +17,7 @@ export { algorithmOf, isSignedBy, parseJwt, type UnverifiedJwt } from './foundat
 export type { Awaitable, Primitives } from './foundation/primitives.ts'
 export { renderChallenge } from './oauth/challenge.ts'
 export type { ServerMetadata } from './oauth/metadata.ts'
-export { type Parameters, parseParameters } from './oauth/parameters.ts'
+export { decodeForm, type Parameters, parseParameters } from './oauth/parameters.ts'
 export { type Reason, type Refusal, Refused, refusals } from './oauth/refusal.ts'
 export { parseScope } from './oauth/scope.ts'
 export {

@@ -1,6 +1,7 @@
-import type { Seconds } from '@holdfast/pop'
+import type { JsonObject, Seconds } from '@holdfast/pop'
 import { z } from 'zod'
 import { type ClientInput, clientSchema } from './model/client.ts'
+import { openidScopes } from './model/openid-scope.ts'
 import { normalUsername, personSchema } from './model/person.ts'
 import { signingAlgorithms } from './model/signing-key.ts'
 
@@ -98,6 +99,24 @@ const settingsSchema = z.strictObject({
     .array(clientSchema)
     .default([])
     .describe('Clients that are known from the settings. Others are added by `holdfast client add`.'),
+  pushedAuthorizationRequests: z
+    .strictObject({
+      required: z.boolean().default(false).describe('No client may bring an authorization request by the browser.'),
+    })
+    .prefault({}),
+  authorizationDetails: z
+    .record(
+      z.string().min(1),
+      z.strictObject({
+        schema: z
+          .record(z.string(), z.unknown())
+          .refine(isJsonSchema, 'is no JSON Schema that can be used')
+          .optional()
+          .describe('The JSON Schema of the whole object, type included.'),
+      }),
+    )
+    .default({})
+    .describe('The types of authorization_details that clients can be registered for (RFC 9396).'),
   people: z
     .strictObject({
       directory: z
@@ -213,10 +232,10 @@ export function settingsJsonSchema(): object {
 /** Checks a client against the settings it will live with. @throws {@link SettingsError} */
 export function requireClientFits(
   client: z.output<typeof clientSchema>,
-  settings: Pick<Settings, 'apis' | 'mutualTls'>,
+  settings: Pick<Settings, 'apis' | 'mutualTls' | 'authorizationDetails'>,
   where = 'client',
 ): void {
-  const scopes = new Set(settings.apis.flatMap((each) => each.scopes))
+  const scopes = new Set([...settings.apis.flatMap((each) => each.scopes), ...openidScopes])
   const unknown = client.scope.split(' ').find((scope) => scope !== '' && !scopes.has(scope))
   if (unknown !== undefined)
     throw new SettingsError(`${where}.scope: no API has the scope "${unknown}". Known: ${[...scopes].join(', ')}.`)
@@ -225,12 +244,28 @@ export function requireClientFits(
       `${where}.trust_group: there is no "${client.trust_group}" under mutualTls.trustGroups. Add it there, with the file of its CA.`,
     )
   }
+  const type = client.authorization_details_types.find((each) => !Object.hasOwn(settings.authorizationDetails, each))
+  if (type !== undefined)
+    throw new SettingsError(
+      `${where}.authorization_details_types: there is no "${type}" under authorizationDetails. Add it there.`,
+    )
   const identifiers = new Set(settings.apis.map((each) => each.identifier))
   const foreign = client.introspects.find((identifier) => !identifiers.has(identifier))
   if (foreign !== undefined)
     throw new SettingsError(
       `${where}.introspects: there is no API "${foreign}". Known: ${[...identifiers].join(', ')}.`,
     )
+}
+
+/** The algorithms for which there is a key to sign with. */
+export function signingAlgorithmsOf({
+  accessTokens: general,
+  apis,
+  clients,
+}: Pick<Settings, 'accessTokens' | 'apis' | 'clients'>): readonly AccessTokenSettings['algorithm'][] {
+  const ofApis = apis.map((each) => each.accessTokens.algorithm)
+  const ofClients = clients.flatMap((each) => each.id_token_signed_response_alg ?? [])
+  return [...new Set([general.algorithm, ...ofApis, ...ofClients])]
 }
 
 /** Parses one client. @throws {@link SettingsError} */
@@ -340,6 +375,15 @@ function requireDistinct(values: readonly string[], list: string, member: string
   const second = values.findIndex((value, index) => values.indexOf(value) !== index)
   if (second >= 0)
     throw new SettingsError(`${list}[${second}].${member}: "${values[second]}" stands there twice. Give each its own.`)
+}
+
+function isJsonSchema(value: JsonObject): boolean {
+  try {
+    z.fromJSONSchema(value)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function isIssuer(value: string): boolean {

@@ -30,3 +30,17 @@ export function parseParameters(
   const many = (name: string) => (found.get(name) ?? []).filter((value) => value !== '')
   return { one: (name) => found.get(name)?.[0] || undefined, many }
 }
+
+/**
+ * Decodes form-encoded text strictly: ASCII or whole percent sequences of UTF-8, no NUL. RFC 6749 appendix B.
+ * @throws {@link Refused} `form_malformed`
+ */
+export function decodeForm(text: string): readonly (readonly [name: string, value: string])[] {
+  if (text.includes('\0') || text.includes('%00')) throw new Refused('form_malformed')
+  try {
+    if (text.includes('%')) decodeURIComponent(text)
+  } catch (cause) {
+    throw new Refused('form_malformed', { cause })
+  }
+  return [...new URLSearchParams(text)]
+}

@@ -170,6 +170,11 @@ export const refusals = {
   grant_type_missing: row('invalid_request', 'RFC6749-4.4.2', 'grant_type is missing.'),
   grant_type_unsupported: row('unsupported_grant_type', 'RFC6749-5.2', 'This grant_type is not supported.'),
   grant_type_not_allowed: row('unauthorized_client', 'RFC6749-5.2', 'This client may not use this grant_type.'),
+  grant_lost: row(
+    'invalid_grant',
+    'RFC6749-5.2',
+    'What this request would use up was used before, has expired or was revoked.',
+  ),
   client_public: row('unauthorized_client', 'RFC6749-4.4', 'Client credentials are for clients that authenticate.'),
   scope_malformed: row('invalid_scope', 'RFC6749-3.3', 'scope is not a list of distinct scope tokens.'),
   scope_unknown: row('invalid_scope', 'RFC6749-3.3', 'scope names something that this client may not ask for.'),
@@ -291,11 +296,6 @@ export const refusals = {
 
   // people at a browser
   login_required: row('login_required', 'OIDC.Core-3.1.2.6', 'The person has to sign in.'),
-  account_selection_required: row(
-    'account_selection_required',
-    'OIDC.Core-3.1.2.6',
-    'The person has to choose an account.',
-  ),
   consent_required: row('consent_required', 'OIDC.Core-3.1.2.6', 'The person has to consent.'),
   consent_denied: row('access_denied', 'RFC6749-4.1.2.1', 'The person declined.'),
   flow_unknown: row(
@@ -321,6 +321,92 @@ export const refusals = {
     'invalid_request',
     'OIDC.RPInitiated-2',
     'post_logout_redirect_uri needs an id_token_hint or a client_id that fit.',
+  ),
+
+  // what a person's authorization gives
+  code_missing: row('invalid_request', 'RFC6749-4.1.3', 'code is missing.'),
+  code_unknown: row('invalid_grant', 'RFC6749-5.2', 'The code is unknown, expired or used.'),
+  code_expired: row('invalid_grant', 'RFC6749-4.1.2', 'The code is unknown, expired or used.'),
+  code_used: row('invalid_grant', 'RFC6749-4.1.2', 'The code is unknown, expired or used.'),
+  code_replayed: row('invalid_grant', 'RFC6749-4.1.2', 'The code is unknown, expired or used.'),
+  code_of_another_client: row('invalid_grant', 'RFC6749-4.1.3', 'The code is unknown, expired or used.'),
+  code_tries_exhausted: row('invalid_grant', 'RFC9700-4.5', 'The code is unknown, expired or used.'),
+  code_redirect_uri_differs: row(
+    'invalid_grant',
+    'RFC6749-4.1.3',
+    'redirect_uri must be the one of the authorization request.',
+  ),
+  code_verifier_missing: row('invalid_grant', 'RFC7636-4.6', 'code_verifier is missing.'),
+  code_verifier_wrong: row('invalid_grant', 'RFC7636-4.6', 'code_verifier does not fit the code_challenge.'),
+  code_key_not_shown: row('invalid_grant', 'RFC9449-10', 'The code is bound to a key, which the request did not show.'),
+  authorization_ended: row('invalid_grant', 'RFC6749-5.2', 'The authorization has ended.'),
+  person_gone: row('invalid_grant', 'RFC6749-5.2', 'The authorization has ended.'),
+  refresh_token_missing: row('invalid_request', 'RFC6749-6', 'refresh_token is missing.'),
+  refresh_token_unknown: row('invalid_grant', 'RFC6749-5.2', 'The refresh token is unknown, expired or replaced.'),
+  refresh_token_expired: row('invalid_grant', 'RFC6749-5.2', 'The refresh token is unknown, expired or replaced.'),
+  refresh_token_used: row('invalid_grant', 'RFC9700-4.14.2', 'The refresh token is unknown, expired or replaced.'),
+  refresh_token_replayed: row('invalid_grant', 'RFC9700-4.14.2', 'The refresh token is unknown, expired or replaced.'),
+  refresh_token_of_another_client: row(
+    'invalid_grant',
+    'RFC6749-6',
+    'The refresh token is unknown, expired or replaced.',
+  ),
+  refresh_token_of_another_kind: row(
+    'invalid_grant',
+    'RFC6749-6',
+    'The client authenticates in another way than when the refresh token was issued.',
+  ),
+  refresh_token_key_not_shown: row(
+    'invalid_grant',
+    'RFC8705-4',
+    'The refresh token is bound to a key, which the request did not show.',
+  ),
+  grant_began_bound: row(
+    'invalid_request',
+    'RFC9700-2.2.1',
+    'The first access token was bound to a key: show one, so that this one is bound too.',
+  ),
+  device_code_missing: row('invalid_request', 'RFC8628-3.4', 'device_code is missing.'),
+  device_code_unknown: row('invalid_grant', 'RFC8628-3.5', 'The device code is unknown or used.'),
+  device_code_used: row('invalid_grant', 'RFC8628-3.5', 'The device code is unknown or used.'),
+  device_code_of_another_client: row('invalid_grant', 'RFC8628-3.5', 'The device code is unknown or used.'),
+  device_code_key_not_shown: row(
+    'invalid_grant',
+    'RFC8705-4',
+    'The device code is bound to a key, which the request did not show.',
+  ),
+  device_code_expired: row('expired_token', 'RFC8628-3.5', 'The device code has expired: begin again.'),
+  device_pending: row('authorization_pending', 'RFC8628-3.5', 'Nobody has entered the user code yet.'),
+  device_polled_early: row('slow_down', 'RFC8628-3.5', 'Wait five seconds longer between requests.'),
+  device_denied: row('access_denied', 'RFC8628-3.5', 'The person declined.'),
+  user_code_guesses_exhausted: row(
+    'too_many_requests',
+    'RFC8628-5.1',
+    'Too many codes that no device shows. Wait before the next one.',
+  ),
+  exchange_client_public: row('unauthorized_client', 'RFC8693-5', 'Token exchange is for clients that authenticate.'),
+  subject_token_missing: row('invalid_request', 'RFC8693-2.1', 'subject_token is missing.'),
+  subject_token_type: row(
+    'invalid_request',
+    'RFC8693-2.1',
+    'subject_token_type must be urn:ietf:params:oauth:token-type:access_token.',
+  ),
+  requested_token_type: row(
+    'invalid_request',
+    'RFC8693-2.1',
+    'requested_token_type can only be urn:ietf:params:oauth:token-type:access_token.',
+  ),
+  actor_token_unsupported: row(
+    'invalid_request',
+    'RFC8693-2.1',
+    'actor_token is not supported: who acts is the client.',
+  ),
+  subject_token_inactive: row('invalid_request', 'RFC8693-2.2.2', 'The subject token is not acceptable.'),
+  subject_token_not_for_client: row('invalid_request', 'RFC8693-2.2.2', 'The subject token is not acceptable.'),
+  subject_token_key_not_shown: row(
+    'invalid_request',
+    'RFC8693-2.2.2',
+    'The subject token is bound to a key: show it, or a key of your own where the token is for you.',
   ),
 
   // introspection and revocation

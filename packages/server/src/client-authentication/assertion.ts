@@ -1,19 +1,9 @@
-import {
-  algorithmOf,
-  isJsonObject,
-  isKeyFor,
-  isSignedBy,
-  type PublicJwk,
-  parseJwt,
-  parsePublicJwk,
-  Refused,
-  type SignatureAlgorithm,
-  type UnverifiedJwt,
-} from '@holdfast/pop'
+import { algorithmOf, isSignedBy, parseJwt, Refused, type SignatureAlgorithm, type UnverifiedJwt } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Client } from '../model/client.ts'
 import type { Use } from '../ports/store.ts'
 import type { ClientAuthentication } from './client-authentication.ts'
+import { findClientKey } from './client-key.ts'
 
 /** An assertion's `exp` lies at most this far ahead, in seconds. */
 const longestLife = 300
@@ -28,7 +18,8 @@ export const byAssertion: ClientAuthentication = {
     const jwt = credentials.kind === 'assertion' ? parseJwt(credentials.assertion) : undefined
     if (!jwt) throw new Refused('assertion_malformed')
     const algorithm = requireAlgorithm(jwt, client)
-    const key = await findKey(jwt, algorithm, client, context)
+    const key = await findClientKey(jwt, algorithm, client, context)
+    if (!key) throw new Refused('assertion_key_unknown')
     if (!(await isSignedBy(jwt, key, context.primitives))) throw new Refused('assertion_signature')
     return [await requireClaims(jwt, client, context)]
   },
@@ -44,25 +35,6 @@ function requireAlgorithm(
   const algorithm = algorithmOf(jwt)
   if (!algorithm || (registered !== undefined && registered !== algorithm)) throw new Refused('assertion_algorithm')
   return algorithm
-}
-
-/** The one registered key that fits: by `kid` when there is one, by kind otherwise. The header brings no key of its own. */
-async function findKey(
-  { header: { kid } }: UnverifiedJwt,
-  algorithm: SignatureAlgorithm,
-  client: Client,
-  context: Context,
-): Promise<PublicJwk> {
-  if (kid !== undefined && (typeof kid !== 'string' || kid.length > 256)) throw new Refused('assertion_key_unknown')
-  for (const fresh of [false, true]) {
-    const suitable = (await keysOf(client, context, fresh)).filter(
-      (each) => isKeyFor(algorithm, each.key) && (kid === undefined || each.kid === kid),
-    )
-    const [only] = suitable
-    if (only && suitable.length === 1) return only.key
-    if (!client.jwks_uri) break
-  }
-  throw new Refused('assertion_key_unknown')
 }
 
 /** RFC 7523 §3, in its order. */
@@ -87,27 +59,4 @@ async function requireClaims(
 
 function isMoment(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
-}
-
-interface RegisteredKey {
-  readonly kid: unknown
-  readonly key: PublicJwk
-}
-
-const parsedByKeys = new WeakMap<object, readonly RegisteredKey[]>()
-
-async function keysOf(
-  { jwks, jwks_uri }: Client,
-  { fetchKeys }: Context,
-  fresh: boolean,
-): Promise<readonly RegisteredKey[]> {
-  const keys: { readonly keys?: unknown } = jwks ?? (jwks_uri === undefined ? {} : await fetchKeys(jwks_uri, { fresh }))
-  const known = parsedByKeys.get(keys)
-  if (known) return known
-  const parsed = (Array.isArray(keys.keys) ? keys.keys : []).slice(0, 20).flatMap((jwk: unknown) => {
-    const key = parsePublicJwk(jwk)
-    return key && isJsonObject(jwk) ? [{ kid: jwk.kid, key }] : []
-  })
-  parsedByKeys.set(keys, parsed)
-  return parsed
 }

@@ -1,4 +1,4 @@
-import { type Inbound, type Parameters, parseParameters, Refused } from '@holdfast/pop'
+import { decodeForm, type Inbound, type Parameters, parseParameters, Refused } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Settings } from '../settings.ts'
 
@@ -22,6 +22,8 @@ export interface Endpoint {
   /** What the server's metadata says of it. */
   metadata?(settings: Settings): Readonly<Record<string, unknown>>
   handle(inbound: Inbound, context: Context): Promise<Outbound>
+  /** How it declines, where that is not as JSON. */
+  renderRefusal?(refused: Refused, request: Pick<Inbound, 'headers'>, settings: Settings): Outbound
 }
 
 /** What every answer with a token or about one carries. RFC 6749 §5.1. */
@@ -45,4 +47,10 @@ export function pathOf({ issuer }: Settings): string {
 export function formOf({ url, form }: Inbound): Parameters {
   if (url.includes('?')) throw new Refused('parameter_in_query')
   return parseParameters(form ?? [])
+}
+
+/** The query of a request that people's browsers bring. */
+export function queryOf({ url }: Inbound): Parameters {
+  const query = url.indexOf('?')
+  return parseParameters(query < 0 ? [] : decodeForm(url.slice(query + 1)))
 }

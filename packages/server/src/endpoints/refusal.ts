@@ -5,6 +5,7 @@ import { type Outbound, uncacheable } from './endpoint.ts'
 
 const statuses: Readonly<Record<string, number>> = {
   invalid_client: 401,
+  forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
   request_timeout: 408,

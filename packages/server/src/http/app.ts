@@ -5,7 +5,7 @@ import { claimedClient } from '../client-authentication/credentials.ts'
 import type { Context } from '../context.ts'
 import type { Endpoint, Outbound } from '../endpoints/endpoint.ts'
 import { refusalOf, renderRefusal, reportOf } from '../endpoints/refusal.ts'
-import { type Arrival, inboundOf, parseForm } from './exchange.ts'
+import { type Arrival, inboundOf, nodeHeaders, parseForm } from './exchange.ts'
 
 /** The largest body, in bytes. */
 export const mostBodyBytes = 65_536
@@ -53,9 +53,12 @@ export function createApp(
   ) => {
     const client = claimedClient({ headers: request.raw.headersDistinct }, request.body as Inbound['form'])
     context.report({ ...reportOf(refused), ...(client === undefined ? {} : { client: client.slice(0, 256) }) })
-    const { status, headers, body } = renderRefusal(refused, /^basic /i.test(request.headers.authorization ?? ''))
+    const { status, headers, body } = renderAt(addressOf(request), refused, request)
     return send({ status, headers: { ...headers, ...more }, body }, reply)
   }
+  const renderAt = (path: string, refused: Refused, { raw, headers }: FastifyRequest): Outbound =>
+    paths.get(path)?.renderRefusal?.(refused, { headers: raw.headersDistinct }, context.settings) ??
+    renderRefusal(refused, /^basic /i.test(headers.authorization ?? ''))
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (request.is404) return refuseAddress(request, reply)
     const refused = translate(error)
@@ -80,7 +83,7 @@ export function createApp(
     }
   }
   const refuseAddress = (request: FastifyRequest, reply: FastifyReply) => {
-    const endpoint = paths.get(request.raw.url?.split('?')[0] ?? '')
+    const endpoint = paths.get(addressOf(request))
     const served = endpoint && (endpoint.aliased || !arrivalOf(request.raw).aliasesOnly)
     if (!served) return refuse(new Refused('endpoint_unknown'), request, reply)
     const allow = endpoint.methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)).join(', ')
@@ -88,6 +91,11 @@ export function createApp(
   }
   app.setNotFoundHandler(refuseAddress)
   return app
+}
+
+/** The path as it was written. */
+function addressOf({ raw: { url = '' } }: FastifyRequest): string {
+  return url.split('?')[0] ?? ''
 }
 
 /** The router decodes and forgives; a protocol's address is written in one way. RFC 3986 §6.2. */
@@ -98,10 +106,10 @@ function requirePath(path: string, { url = '' }: IncomingMessage): void {
 
 /** Past Fastify's serialisation and hooks, of which we use none. */
 function send({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply {
-  const length = status === 304 ? {} : { 'content-length': Buffer.byteLength(body) }
+  const length = status === 304 ? {} : { 'content-length': String(Buffer.byteLength(body)) }
   reply
     .hijack()
-    .raw.writeHead(status, { ...headers, ...length, 'x-content-type-options': 'nosniff' })
+    .raw.writeHead(status, nodeHeaders({ ...headers, ...length, 'x-content-type-options': 'nosniff' }))
     .end(body)
   return reply
 }

@@ -1,7 +1,8 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { type Inbound, type PresentedCertificate, Refused } from '@holdfast/pop'
+import { decodeForm, type Inbound, type PresentedCertificate, Refused } from '@holdfast/pop'
 import { readPeerCertificate } from '@holdfast/pop/resource/node'
+import type { Outbound } from '../endpoints/endpoint.ts'
 
 /** What a listener knows of every request that it takes. */
 export interface Arrival {
@@ -30,24 +31,25 @@ export function inboundOf(request: IncomingMessage, { origin, asks }: Arrival, f
   }
 }
 
+/** The headers of an answer as Node takes them: it changes none of the lists. */
+export function nodeHeaders(headers: Outbound['headers']): OutgoingHttpHeaders {
+  return headers as OutgoingHttpHeaders
+}
+
 /**
  * Parses a form strictly: UTF-8, whole percent sequences, no NUL. RFC 6749 appendix B.
  * @throws {@link Refused} `form_malformed`
  */
 export function parseForm(body: Buffer): NonNullable<Inbound['form']> {
-  try {
-    const text = strictUtf8.decode(body)
-    if (!text.includes('%')) return text.includes('\0') ? refuseForm() : [...new URLSearchParams(text)]
-    if (text.includes('\0') || /%00/.test(text)) return refuseForm()
-    decodeURIComponent(text)
-    return [...new URLSearchParams(text)]
-  } catch (cause) {
-    return refuseForm(cause)
-  }
+  return decodeForm(decodeUtf8(body))
 }
 
-function refuseForm(cause?: unknown): never {
-  throw new Refused('form_malformed', { cause })
+function decodeUtf8(body: Buffer): string {
+  try {
+    return strictUtf8.decode(body)
+  } catch (cause) {
+    throw new Refused('form_malformed', { cause })
+  }
 }
 
 /** Exactly one, a name or an address with a port or none. RFC 9112 §3.2. */

@@ -9,7 +9,7 @@ import { renderRefusal, reportOf } from '../endpoints/refusal.ts'
 import type { Report } from '../ports/report.ts'
 import type { Listener } from '../settings.ts'
 import { mostBodyBytes } from './app.ts'
-import type { Arrival } from './exchange.ts'
+import { type Arrival, nodeHeaders } from './exchange.ts'
 
 /** A listener, and how to stop it. */
 export interface Listening {
@@ -48,7 +48,7 @@ export function createListener(
 
   const refuse = (reason: Reason, response: ServerResponse) => {
     const { status, headers, body } = farewell(new Refused(reason), report)
-    response.writeHead(status, headers).end(body)
+    response.writeHead(status, nodeHeaders(headers)).end(body)
   }
 
   const take = (request: IncomingMessage, response: ServerResponse) => {

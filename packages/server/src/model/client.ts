@@ -1,6 +1,7 @@
 import { isKeyFor, isSignatureAlgorithm, parsePublicJwk } from '@holdfast/pop'
 import { isSubjectValue, registeredCertificate } from '@holdfast/pop/certificates'
 import { z } from 'zod'
+import { isRedirectUri } from './redirect-uri.ts'
 import { signingAlgorithms } from './signing-key.ts'
 
 /** The ways in which a client can authenticate. RFC 6749 §2.3, RFC 7523, RFC 8705 §2. */
@@ -172,6 +173,14 @@ export function subjectOf(
   return undefined
 }
 
+function hasRedirectUri({ redirect_uris }: Unchecked): boolean {
+  return Array.isArray(redirect_uris) && redirect_uris.length > 0
+}
+
+function signsRequests({ request_object_signing_alg, require_signed_request_object }: Unchecked): boolean {
+  return request_object_signing_alg !== undefined || require_signed_request_object === true
+}
+
 type Unchecked = {
   readonly [Member in keyof Client]?: unknown
 } & { readonly jwks?: { readonly keys: readonly { readonly [member: string]: unknown }[] } | undefined }
@@ -214,9 +223,14 @@ function contradictions(client: Unchecked): [path: string, message: string][] {
     if (keys.some((key) => !key)) found.push(['jwks', 'has a key that is not an accepted public key'])
     if (isSignatureAlgorithm(algorithm) && keys.length > 0 && !keys.some((key) => key && isKeyFor(algorithm, key)))
       found.push(['token_endpoint_auth_signing_alg', 'fits none of the keys in jwks'])
-  } else if (client.jwks || client.jwks_uri) {
-    found.push([client.jwks ? 'jwks' : 'jwks_uri', 'is only for private_key_jwt and self_signed_tls_client_auth'])
+  } else if ((client.jwks || client.jwks_uri) && !signsRequests(client)) {
+    found.push([
+      client.jwks ? 'jwks' : 'jwks_uri',
+      'is only for private_key_jwt, self_signed_tls_client_auth and request objects (request_object_signing_alg)',
+    ])
   }
+  if (signsRequests(client) && !client.jwks && !client.jwks_uri)
+    found.push(['jwks', 'is needed for signed request objects'])
   if (method !== 'private_key_jwt' && client.token_endpoint_auth_signing_alg !== undefined)
     found.push(['token_endpoint_auth_signing_alg', 'is only for private_key_jwt'])
   if (method === undefined || method === 'client_secret_basic' || method === 'client_secret_post') {
@@ -226,5 +240,13 @@ function contradictions(client: Unchecked): [path: string, message: string][] {
         `is needed for ${String(method ?? 'a client without token_endpoint_auth_method')}: or write token_endpoint_auth_method: none`,
       ])
   } else if (hasSecret) found.push(['client_secret', `is not for token_endpoint_auth_method ${String(method)}`])
+  const type = client.application_type === 'native' ? 'native' : 'web'
+  for (const member of ['redirect_uris', 'post_logout_redirect_uris'] as const) {
+    const uris = Array.isArray(client[member]) ? client[member].map(String) : []
+    const bad = uris.find((uri) => !isRedirectUri(uri, type))
+    if (bad !== undefined) found.push([member, `has "${bad}", where no ${type} application can be reached safely`])
+  }
+  if (Array.isArray(client.grant_types) && client.grant_types.includes('authorization_code') && !hasRedirectUri(client))
+    found.push(['redirect_uris', 'is needed for authorization_code'])
   return found
 }

@@ -1,0 +1,78 @@
+import { Refused } from '@holdfast/pop'
+import type { Context } from '../context.ts'
+import type { AuthorizationRequest } from '../model/authorization.ts'
+import type { Client } from '../model/client.ts'
+import { isClaimable } from '../model/redirect-uri.ts'
+import type { SignedIn } from './session.ts'
+
+/** What a request still needs of the person. */
+export type Step =
+  | { readonly step: 'sign-in' }
+  | { readonly step: 'choose'; readonly signedIn: SignedIn }
+  | { readonly step: 'consent'; readonly signedIn: SignedIn }
+  | { readonly step: 'done'; readonly signedIn: SignedIn }
+
+/** What the person has done since the request came. */
+export type Done = 'nothing' | 'chosen' | 'signed-in'
+
+/**
+ * Finds what a request needs next. OpenID Connect Core §3.1.2.3, §3.1.2.6.
+ * @throws {@link Refused} `login_required`, `consent_required` where no page may be shown, `login_required` also when somebody else signed in than the client asked for
+ */
+export async function findStep(
+  request: AuthorizationRequest,
+  client: Client,
+  { signedIn, done }: { readonly signedIn: SignedIn | undefined; readonly done: Done },
+  context: Context,
+): Promise<Step> {
+  const silent = request.prompt.includes('none')
+  if (!signedIn || mustSignIn(request, signedIn, done, context)) {
+    if (silent || done === 'signed-in') throw new Refused('login_required')
+    return { step: 'sign-in' }
+  }
+  if (done === 'nothing' && request.prompt.includes('select_account')) return { step: 'choose', signedIn }
+  if (await mustConsent(request, client, signedIn, context)) {
+    if (silent) throw new Refused('consent_required')
+    return { step: 'consent', signedIn }
+  }
+  return { step: 'done', signedIn }
+}
+
+/** Who has just signed in is fresh enough, but may be the wrong one. */
+function mustSignIn(
+  { prompt, maxAge, subjectHint }: AuthorizationRequest,
+  { session }: SignedIn,
+  done: Done,
+  { now }: Context,
+): boolean {
+  if (subjectHint !== undefined && subjectHint !== session.subject) return true
+  if (done === 'signed-in') return false
+  return prompt.includes('login') || (maxAge !== undefined && now() - session.authenticated >= maxAge)
+}
+
+/**
+ * What was allowed before is not asked again, unless anybody could be waiting at the redirect URI (RFC 8252 §8.6), or
+ * there are details, which are about one occasion (RFC 9396).
+ */
+async function mustConsent(
+  { prompt, scope, redirectUri, authorizationDetails }: AuthorizationRequest,
+  { client_id: clientId, consent }: Client,
+  { session: { subject } }: SignedIn,
+  { store }: Context,
+): Promise<boolean> {
+  if (prompt.includes('consent')) return true
+  if (consent === 'skip') return false
+  if (authorizationDetails.length > 0 || isClaimable(redirectUri)) return true
+  const remembered = (await store.findConsent({ subject, clientId }))?.split(' ') ?? []
+  return !scope.split(' ').every((each) => remembered.includes(each))
+}
+
+/** Remembers what a person has allowed, beside what they allowed before. */
+export async function rememberConsent(
+  { clientId, scope }: AuthorizationRequest,
+  { session: { subject } }: SignedIn,
+  { store }: Context,
+): Promise<void> {
+  const before = (await store.findConsent({ subject, clientId }))?.split(' ') ?? []
+  await store.rememberConsent({ subject, clientId, scope: [...new Set([...before, ...scope.split(' ')])].join(' ') })
+}
