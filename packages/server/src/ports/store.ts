@@ -32,9 +32,10 @@ export interface Use {
 
 /**
  * A record of ours that is used up, by the hash that it is stored under. It must be there, unused, not expired at `now`,
- * and its authorization, where it has one, not revoked; else the use is lost. A `refresh_token` is used up only where
- * it is replaced (rotation): `refreshed` then follows it as the next generation; one that stays needs no use, but its
- * authorization must not be revoked: `requireAuthorization`.
+ * and its authorization, where it has one, not revoked; else the use is lost. A `flow` takes the pushed request that it
+ * came from with it, however old that is by now: do not name both. A `device_code` must be approved. A `refresh_token`
+ * is used up only where it is replaced (rotation): `refreshToken` then follows it as the next generation; one that
+ * stays needs no use, but its authorization must not be revoked: `requireAuthorization`.
  */
 export interface Redemption {
   readonly kind: 'code' | 'refresh_token' | 'pushed_request' | 'flow' | 'device_code'
@@ -45,9 +46,12 @@ export interface Redemption {
 export interface Issue {
   readonly uses: readonly Use[]
   readonly redemptions?: readonly Redemption[]
-  /** The moment at which redemptions are judged. */
+  /** The moment at which redemptions are judged. They need it. */
   readonly now?: Seconds
-  /** Must exist and not be revoked when the transaction commits; locked against a revocation at the same time. */
+  /**
+   * Must exist and not be revoked when the transaction commits; locked against a revocation at the same time. The same
+   * holds unasked for the authorization of each record: a JWT, which is none, needs to say it here.
+   */
   readonly requireAuthorization?: string
   readonly authorization?: Authorization
   readonly code?: AuthorizationCode
@@ -56,10 +60,11 @@ export interface Issue {
   readonly session?: Session
 }
 
-/** All was recorded, or nothing because a use was lost. */
-export type IssueOutcome =
-  | { readonly issued: true }
-  | { readonly issued: false; readonly lost: Use['kind'] | Redemption['kind'] | 'authorization' }
+/** What was not there to be used up any more, or `authorization`: unknown or revoked. */
+export type Lost = Use['kind'] | Redemption['kind'] | 'authorization'
+
+/** All was recorded, or nothing because something was lost. */
+export type IssueOutcome = { readonly issued: true } | { readonly issued: false; readonly lost: Lost }
 
 /**
  * What survives. Each method is one atomic change or one read; data in and data out are plain, so that they cross a
@@ -127,7 +132,7 @@ export interface Store {
   insertClient(client: Client): Promise<boolean>
   /** @returns false when there is none */
   replaceClient(client: Client): Promise<boolean>
-  /** Its reference tokens go with it. @returns false when there is none */
+  /** Its tokens, authorizations, flows and all else that was made for it go with it. @returns false when there is none */
   deleteClient(clientId: string): Promise<boolean>
 
   /** In the order of their making. */

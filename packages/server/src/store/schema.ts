@@ -5,6 +5,14 @@ export interface Schema {
   readonly jwt_revocation: JwtRevocationTable
   readonly single_use: SingleUseTable
   readonly signing_key: SigningKeyTable
+  readonly pushed_request: PushedRequestTable
+  readonly flow: FlowTable
+  readonly session: SessionTable
+  readonly consent: ConsentTable
+  readonly authorization: AuthorizationTable
+  readonly code: CodeTable
+  readonly refresh_token: RefreshTokenTable
+  readonly device_authorization: DeviceAuthorizationTable
 }
 
 interface ClientTable {
@@ -25,6 +33,9 @@ interface ReferenceTokenTable {
   readonly confirmation: string | null
   readonly issued: number
   readonly expires: number
+  readonly authorization_id: string | null
+  /** An object in JSON. */
+  readonly actor: string | null
 }
 
 interface JwtRevocationTable {
@@ -50,4 +61,108 @@ interface SigningKeyTable {
   /** When it became active, then when it was retired. */
   readonly since: number | null
   readonly expires: number | null
+}
+
+interface PushedRequestTable {
+  readonly hash: string
+  readonly client_id: string
+  /** An `AuthorizationRequest` in JSON. */
+  readonly request: string
+  readonly expires: number
+}
+
+interface FlowTable {
+  readonly hash: string
+  readonly browser: string
+  readonly client_id: string
+  /** An `AuthorizationRequest` in JSON. */
+  readonly request: string
+  readonly pushed_request: string | null
+  readonly created: number
+  readonly expires: number
+}
+
+interface SessionTable {
+  readonly hash: string
+  readonly sid: string
+  readonly subject: string
+  readonly authenticated: number
+  /** An array of strings in JSON. */
+  readonly methods: string
+  readonly expires: number
+}
+
+interface ConsentTable {
+  readonly subject: string
+  readonly client_id: string
+  readonly scope: string
+}
+
+interface AuthorizationTable {
+  readonly id: string
+  readonly client_id: string
+  readonly subject: string
+  readonly scope: string
+  /** An array of strings in JSON. */
+  readonly resources: string
+  /** An array of objects in JSON. */
+  readonly authorization_details: string
+  readonly sid: string | null
+  readonly authenticated: number
+  /** An array of strings in JSON. */
+  readonly methods: string
+  readonly nonce: string | null
+  readonly created: number
+  readonly expires: number
+  readonly revoked: number | null
+}
+
+interface CodeTable {
+  readonly hash: string
+  readonly authorization_id: string
+  readonly client_id: string
+  readonly redirect_uri: string
+  /** 0 or 1. */
+  readonly redirect_uri_given: number
+  readonly code_challenge: string
+  /** A `KeyBinding` in JSON. */
+  readonly binding: string | null
+  readonly expires: number
+  readonly redeemed: number | null
+}
+
+interface RefreshTokenTable {
+  readonly hash: string
+  readonly authorization_id: string
+  readonly client_id: string
+  /** `public` or `confidential`. */
+  readonly holder: string
+  /** A `KeyBinding` in JSON. */
+  readonly binding: string | null
+  /** 0 or 1. */
+  readonly began_bound: number
+  /** Once in each family. */
+  readonly generation: number
+  readonly created: number
+  readonly expires: number
+  readonly replaced: number | null
+}
+
+interface DeviceAuthorizationTable {
+  readonly hash: string
+  readonly user_code_hash: string
+  readonly client_id: string
+  readonly scope: string
+  /** An array of strings in JSON. */
+  readonly resources: string
+  /** A `KeyBinding` in JSON. */
+  readonly binding: string | null
+  readonly created: number
+  readonly expires: number
+  readonly stage: string
+  /** When it was approved. */
+  readonly authorization_id: string | null
+  readonly polled: number | null
+  /** The poll before the last one. */
+  readonly polled_before: number | null
 }

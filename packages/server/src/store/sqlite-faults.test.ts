@@ -73,7 +73,7 @@ describe('an SQLite store and its faults', () => {
        console.log(together.at(-1))
        console.log(await revoke('later'))
        await store.close()`,
-      ['sh', '-c', 'ulimit -f 400; exec "$@"', 'sh'],
+      ['sh', '-c', 'ulimit -f 800; exec "$@"', 'sh'],
     )
     expect(await child.lines()).toEqual(['store_failed', 'StoreUnavailable', 'StoreUnavailable'])
     const { store } = await openTemporaryStore(onTestFinished, { file })

@@ -1,11 +1,24 @@
 import type { Kysely } from 'kysely'
 import type { Store } from '../ports/store.ts'
 import type { Schema } from './schema.ts'
+import { findAuthorization, revokeAuthorization } from './verbs/authorization.ts'
 import { deleteClient, findClient, insertClient, listClients, replaceClient } from './verbs/client.ts'
+import { findCode } from './verbs/code.ts'
+import { findConsent, rememberConsent } from './verbs/consent.ts'
+import {
+  decideDevice,
+  findDeviceAuthorization,
+  insertDeviceAuthorization,
+  pollDevice,
+} from './verbs/device-authorization.ts'
+import { findFlow, insertFlow } from './verbs/flow.ts'
 import { issue } from './verbs/issue.ts'
 import { isJwtRevoked, revokeJwt } from './verbs/jwt-revocation.ts'
 import { purge } from './verbs/purge.ts'
+import { findPushedRequest, insertPushedRequest } from './verbs/pushed-request.ts'
 import { findReferenceToken, revokeReferenceToken } from './verbs/reference-token.ts'
+import { findRefreshToken } from './verbs/refresh-token.ts'
+import { deleteSession, findSession, insertSession, replaceSession } from './verbs/session.ts'
 import { ensureSigningKeys, listSigningKeys, rotateSigningKey } from './verbs/signing-key.ts'
 
 /** A method of the store as a function over a database. It awaits nothing but the database, and opens no transaction. */
@@ -19,6 +32,16 @@ export const changes = {
   issue,
   revokeReferenceToken,
   revokeJwt,
+  insertPushedRequest,
+  insertFlow,
+  insertSession,
+  replaceSession,
+  deleteSession,
+  revokeAuthorization,
+  insertDeviceAuthorization,
+  decideDevice,
+  pollDevice,
+  rememberConsent,
   insertClient,
   replaceClient,
   deleteClient,
@@ -31,6 +54,14 @@ export const changes = {
 export const reads = {
   findReferenceToken,
   isJwtRevoked,
+  findPushedRequest,
+  findFlow,
+  findSession,
+  findCode,
+  findRefreshToken,
+  findAuthorization,
+  findDeviceAuthorization,
+  findConsent,
   findClient,
   listClients,
   listSigningKeys,

@@ -36,13 +36,25 @@ export async function replaceClient(db: Kysely<Schema>, client: Client): Promise
   return numUpdatedRows === 1n
 }
 
-/** Deletes a client and its reference tokens, if there is one. */
+/** Deletes a client and everything that was made for it, if there is one. */
 export async function deleteClient(db: Kysely<Schema>, clientId: string): Promise<boolean> {
   const { numDeletedRows } = await db.deleteFrom('client').where('client_id', '=', clientId).executeTakeFirst()
   if (numDeletedRows === 0n) return false
-  await db.deleteFrom('reference_token').where('client_id', '=', clientId).execute()
+  for (const table of leftByClients) await db.deleteFrom(table).where('client_id', '=', clientId).execute()
   return true
 }
+
+/** What a client leaves, each table before the one that it follows from. */
+const leftByClients = [
+  'flow',
+  'pushed_request',
+  'device_authorization',
+  'code',
+  'refresh_token',
+  'authorization',
+  'reference_token',
+  'consent',
+] as const
 
 function renderRow({ client_id, ...registration }: Client): Selectable<Schema['client']> {
   return { client_id, registration: JSON.stringify(registration) }

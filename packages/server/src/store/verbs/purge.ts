@@ -2,47 +2,125 @@ import type { Seconds } from '@holdfast/pop'
 import type { Kysely } from 'kysely'
 import type { Schema } from '../schema.ts'
 
-/** Deletes what expired before a moment, at most `limit` rows of each table, the oldest first. */
+/** The longest life that settings and registrations allow an access token. */
+const longestAccessToken: Seconds = 86_400
+
+/**
+ * Deletes what expired before a moment, at most `limit` rows of each table, the oldest first. What still says something
+ * about a thing that lives stays: a code and a replaced refresh token that may be replayed, a pushed request for its
+ * flows, an authorization for all that follows from it.
+ */
 export async function purge(
   db: Kysely<Schema>,
   { before, limit }: { readonly before: Seconds; readonly limit: number },
 ): Promise<number> {
-  const tokens = db
-    .deleteFrom('reference_token')
-    .where('hash', 'in', (from) =>
-      from.selectFrom('reference_token').select('hash').where('expires', '<', before).orderBy('expires').limit(limit),
+  const chunk = { before, limit }
+  const late = { before: before - longestAccessToken, limit }
+  const deletions = [
+    deletionOf(db, 'reference_token', chunk),
+    deletionOf(db, 'session', chunk),
+    deletionOf(db, 'flow', chunk),
+    deletionOf(db, 'device_authorization', chunk),
+    deletionOf(db, 'code', late),
+    ofPushedRequests(db, chunk),
+    ofRefreshTokens(db, chunk),
+    ofAuthorizations(db, late),
+    ofJwtRevocations(db, chunk),
+    ofUses(db, chunk),
+    ofSigningKeys(db, chunk),
+  ]
+  let gone = 0n
+  for (const deletion of deletions) gone += (await deletion.executeTakeFirst()).numDeletedRows
+  return Number(gone)
+}
+
+interface Chunk {
+  readonly before: Seconds
+  readonly limit: number
+}
+
+type Independent = 'reference_token' | 'session' | 'flow' | 'device_authorization' | 'code'
+
+function deletionOf(db: Kysely<Schema>, table: Independent, { before, limit }: Chunk) {
+  const expired = db.selectFrom(table).select('hash').where('expires', '<', before).orderBy('expires').limit(limit)
+  return db.deleteFrom(table).where('hash', 'in', expired)
+}
+
+function ofPushedRequests(db: Kysely<Schema>, { before, limit }: Chunk) {
+  const expired = db
+    .selectFrom('pushed_request')
+    .select('hash')
+    .where('expires', '<', before)
+    .where(({ not, exists, selectFrom }) =>
+      not(exists(selectFrom('flow').select('flow.hash').whereRef('flow.pushed_request', '=', 'pushed_request.hash'))),
     )
-  const revocations = db
-    .deleteFrom('jwt_revocation')
-    .where('jti', 'in', (from) =>
-      from.selectFrom('jwt_revocation').select('jti').where('expires', '<', before).orderBy('expires').limit(limit),
-    )
-  const uses = db
-    .deleteFrom('single_use')
-    .where(({ eb, refTuple, selectFrom }) =>
-      eb(
-        refTuple('kind', 'key'),
-        'in',
-        selectFrom('single_use')
-          .select(['kind', 'key'])
-          .where('expires', '<', before)
-          .orderBy('expires')
-          .limit(limit)
-          .$asTuple('kind', 'key'),
+    .orderBy('expires')
+    .limit(limit)
+  return db.deleteFrom('pushed_request').where('hash', 'in', expired)
+}
+
+function ofRefreshTokens(db: Kysely<Schema>, { before, limit }: Chunk) {
+  const expired = db
+    .selectFrom('refresh_token')
+    .select('hash')
+    .where('expires', '<', before)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('authorization')
+            .select('authorization.id')
+            .whereRef('authorization.id', '=', 'refresh_token.authorization_id')
+            .where('authorization.expires', '>=', before),
+        ),
       ),
     )
-  const keys = db
-    .deleteFrom('signing_key')
-    .where('kid', 'in', (from) =>
-      from
-        .selectFrom('signing_key')
-        .select('kid')
-        .where('stage', '=', 'retired')
-        .where('expires', '<', before)
-        .orderBy('expires')
-        .limit(limit),
+    .orderBy('expires')
+    .limit(limit)
+  return db.deleteFrom('refresh_token').where('hash', 'in', expired)
+}
+
+function ofAuthorizations(db: Kysely<Schema>, { before, limit }: Chunk) {
+  const expired = db
+    .selectFrom('authorization')
+    .select('id')
+    .where('expires', '<', before)
+    .where(({ and, not, exists, selectFrom }) =>
+      and(
+        followers.map((table) =>
+          not(
+            exists(
+              selectFrom(table).select(`${table}.hash`).whereRef(`${table}.authorization_id`, '=', 'authorization.id'),
+            ),
+          ),
+        ),
+      ),
     )
-  let gone = 0n
-  for (const each of [tokens, revocations, uses, keys]) gone += (await each.executeTakeFirst()).numDeletedRows
-  return Number(gone)
+    .orderBy('expires')
+    .limit(limit)
+  return db.deleteFrom('authorization').where('id', 'in', expired)
+}
+
+const followers = ['code', 'refresh_token', 'reference_token', 'device_authorization'] as const
+
+function ofJwtRevocations(db: Kysely<Schema>, { before, limit }: Chunk) {
+  const expired = db.selectFrom('jwt_revocation').select('jti').where('expires', '<', before)
+  return db.deleteFrom('jwt_revocation').where('jti', 'in', expired.orderBy('expires').limit(limit))
+}
+
+function ofUses(db: Kysely<Schema>, { before, limit }: Chunk) {
+  const expired = db.selectFrom('single_use').select(['kind', 'key']).where('expires', '<', before)
+  return db
+    .deleteFrom('single_use')
+    .where(({ eb, refTuple }) =>
+      eb(refTuple('kind', 'key'), 'in', expired.orderBy('expires').limit(limit).$asTuple('kind', 'key')),
+    )
+}
+
+function ofSigningKeys(db: Kysely<Schema>, { before, limit }: Chunk) {
+  const expired = db
+    .selectFrom('signing_key')
+    .select('kid')
+    .where('stage', '=', 'retired')
+    .where('expires', '<', before)
+  return db.deleteFrom('signing_key').where('kid', 'in', expired.orderBy('expires').limit(limit))
 }
