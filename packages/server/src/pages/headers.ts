@@ -1,0 +1,47 @@
+import { hash } from 'node:crypto'
+import { formPostScript } from './form-post.ts'
+import type { Look } from './look.ts'
+
+/** What a page may do beside showing itself. */
+export interface PageUse {
+  /** Where its form may lead in the end: browsers hold redirects after a form to `form-action` too. */
+  readonly redirectUri?: string | undefined
+  /** It is the page of `response_mode=form_post`. */
+  readonly submits?: boolean | undefined
+}
+
+/** The headers of every page. */
+export function pageHeaders(look: Look, use: PageUse = {}): Readonly<Record<string, string>> {
+  return {
+    'content-type': 'text/html; charset=utf-8',
+    'content-language': look.language,
+    'cache-control': 'no-store',
+    'content-security-policy': contentSecurityPolicy(look, use),
+    'referrer-policy': 'no-referrer',
+    'x-frame-options': 'DENY',
+    'x-content-type-options': 'nosniff',
+  }
+}
+
+function contentSecurityPolicy({ style, logo }: Look, { redirectUri, submits }: PageUse): string {
+  return [
+    "default-src 'none'",
+    `style-src ${sourceOf(style)}`,
+    ...(logo === undefined ? [] : ['img-src data:']),
+    ...(submits ? [`script-src ${sourceOf(formPostScript)}`] : []),
+    `form-action ${["'self'", ...(redirectUri === undefined ? [] : [formTarget(redirectUri)])].join(' ')}`,
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ].join('; ')
+}
+
+/** A source expression for a style or script that stands in the page. CSP 3 §2.3.1. */
+function sourceOf(text: string): string {
+  return `'sha256-${hash('sha256', text, 'base64')}'`
+}
+
+/** The origin; the scheme alone for an app, and for a host that the grammar of the policy cannot say. */
+function formTarget(redirectUri: string): string {
+  const { protocol, host, origin } = new URL(redirectUri)
+  return /^https?:$/.test(protocol) && /^[a-z0-9.-]+(:\d+)?$/.test(host) ? origin : protocol
+}

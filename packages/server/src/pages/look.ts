@@ -1,0 +1,36 @@
+import { petrol } from './style/palette.ts'
+import { stylesheet } from './style/stylesheet.ts'
+import { chooseLanguage, type Language, type Words, words } from './words.ts'
+
+/** What the settings say about the pages. */
+export interface Branding {
+  /** Whose pages these are. */
+  readonly name: string
+  /** A `data:` URL. */
+  readonly logo?: string | undefined
+  /** `#rrggbb` */
+  readonly accent?: string | undefined
+}
+
+/** How pages look to one reader, and what language they speak. */
+export interface Look {
+  readonly language: Language
+  readonly words: Words
+  readonly name: string
+  readonly logo: string | undefined
+  readonly style: string
+}
+
+/** What is known of the reader. */
+export interface Reader {
+  /** `ui_locales` of the request. */
+  readonly uiLocales?: readonly string[]
+  /** The header, as it came. */
+  readonly acceptLanguage?: string | undefined
+}
+
+/** The look of the pages for a reader. */
+export function lookFor({ uiLocales = [], acceptLanguage }: Reader, { name, logo, accent = petrol }: Branding): Look {
+  const language = chooseLanguage(uiLocales, acceptLanguage)
+  return { language, words: words[language], name, logo, style: stylesheet(accent) }
+}
