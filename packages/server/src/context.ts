@@ -24,6 +24,12 @@ export interface Context {
   readonly attempts: Attempts
   /** Introspected tokens that were not active. */
   readonly guesses: Attempts
+  /** Wrong clients and verifiers, by code. */
+  readonly codeTries: Attempts
+  /** User codes that no device shows. */
+  readonly userCodeGuesses: Attempts
+  /** What a sector sees instead of a subject. OpenID Connect Core §8.1. */
+  readonly pairwise: (sector: string, subject: string) => string
   readonly report: (report: Report) => void
 }
 

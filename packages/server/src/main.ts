@@ -6,9 +6,11 @@ import { createSigner } from './administration/signer.ts'
 import { ensureSigningKeys } from './administration/signing-keys.ts'
 import {
   authenticationLimit,
+  codeLimit,
   createAttempts,
   introspectionLimit,
   passwordLimit,
+  userCodeLimit,
 } from './client-authentication/attempts.ts'
 import { createClients } from './client-authentication/clients.ts'
 import { createSecrets } from './client-authentication/secrets.ts'
@@ -27,9 +29,10 @@ import { createDirectory } from './people/directory.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
-import { parseSettings, type Settings, SettingsError, type SettingsInput } from './settings.ts'
+import { parseSettings, type Settings, SettingsError, type SettingsInput, signingAlgorithmsOf } from './settings.ts'
 import { loadEncryptionKey } from './store/encryption-key.ts'
 import { openSqliteStore } from './store/sqlite.ts'
+import { createPairwise } from './tokens/subject.ts'
 
 /** What the surroundings give to a server. */
 export interface ServerOptions {
@@ -96,12 +99,7 @@ async function assemble(
 ): Promise<AuthorizationServer> {
   await requireClientsApart(settings, store)
   const encryptionKey = loadEncryptionKey(settings.keys.encryptionKey ?? '')
-  await ensureSigningKeys(
-    store,
-    [...new Set([settings, ...settings.apis].map((each) => each.accessTokens.algorithm))],
-    encryptionKey,
-    now(),
-  )
+  await ensureSigningKeys(store, signingAlgorithmsOf(settings), encryptionKey, now())
   const signer = await createSigner({ store, encryptionKey })
   const clients = createClients(settings.clients, store)
   const random = nodePrimitives.random
@@ -119,6 +117,9 @@ async function assemble(
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
     attempts: createAttempts(now, authenticationLimit),
     guesses: createAttempts(now, introspectionLimit),
+    codeTries: createAttempts(now, codeLimit),
+    userCodeGuesses: createAttempts(now, userCodeLimit),
+    pairwise: createPairwise(encryptionKey),
     report,
   }
   const administration = createAdministration({

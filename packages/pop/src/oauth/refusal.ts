@@ -170,11 +170,6 @@ export const refusals = {
   grant_type_missing: row('invalid_request', 'RFC6749-4.4.2', 'grant_type is missing.'),
   grant_type_unsupported: row('unsupported_grant_type', 'RFC6749-5.2', 'This grant_type is not supported.'),
   grant_type_not_allowed: row('unauthorized_client', 'RFC6749-5.2', 'This client may not use this grant_type.'),
-  grant_lost: row(
-    'invalid_grant',
-    'RFC6749-5.2',
-    'What this request would use up was used before, has expired or was revoked.',
-  ),
   client_public: row('unauthorized_client', 'RFC6749-4.4', 'Client credentials are for clients that authenticate.'),
   scope_malformed: row('invalid_scope', 'RFC6749-3.3', 'scope is not a list of distinct scope tokens.'),
   scope_unknown: row('invalid_scope', 'RFC6749-3.3', 'scope names something that this client may not ask for.'),

@@ -1,4 +1,4 @@
-import { type Clock, type Reason, Refused, type Seconds } from '@holdfast/pop'
+import { type Clock, type Reason, Refused, refusals, type Seconds } from '@holdfast/pop'
 import type { Attempts } from '../context.ts'
 
 /** How many failures of one name from one address are answered within a window, and why the next one is not. */
@@ -25,6 +25,12 @@ export const introspectionLimit: AttemptsLimit = {
 /** Wrong passwords. NIST SP 800-63B §3.2.2 allows a hundred; people rarely need ten. */
 export const passwordLimit: AttemptsLimit = { mostFailures: 10, window: 300, reason: 'person_attempts_exhausted' }
 
+/** Tries with a code by another client or with a wrong verifier: the fifth ends it, which lives no longer than this. */
+export const codeLimit: AttemptsLimit = { mostFailures: 5, window: 60, reason: 'code_tries_exhausted' }
+
+/** User codes that no device shows, by address. RFC 8628 §5.1. */
+export const userCodeLimit: AttemptsLimit = { mostFailures: 10, window: 300, reason: 'user_code_guesses_exhausted' }
+
 /** So many pairs of name and address are remembered; the oldest are forgotten. */
 const mostPairs = 10_000
 
@@ -36,7 +42,8 @@ export function createAttempts(now: Clock, { mostFailures, window, reason }: Att
       if (failures.size === 0) return
       const seen = failures.get(pair(client, address))
       const left = seen ? seen.until - now() : 0
-      if (seen && left > 0 && seen.count >= mostFailures) throw new Refused(reason, { retryAfter: Math.ceil(left) })
+      if (seen && left > 0 && seen.count >= mostFailures)
+        throw new Refused(reason, refusals[reason].error === 'too_many_requests' ? { retryAfter: Math.ceil(left) } : {})
     },
     failed(client, address) {
       const key = pair(client, address)

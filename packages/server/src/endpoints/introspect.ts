@@ -4,9 +4,9 @@ import type { Context } from '../context.ts'
 import type { Client } from '../model/client.ts'
 import { useUp } from '../tokens/access-token.ts'
 import { signResponse } from '../tokens/introspection-response.ts'
+import { findPresentedToken, findStanding, type PresentedToken, type Standing } from '../tokens/presented-token.ts'
 import { authenticationMetadata } from './authentication-metadata.ts'
 import { behindIssuer, type Endpoint, formOf, type Outbound, uncacheable } from './endpoint.ts'
-import { findPresentedToken, type PresentedToken } from './presented-token.ts'
 
 /** Longer texts are no token of ours. */
 const longestToken = 16_384
@@ -38,8 +38,8 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   if (text === undefined) throw new Refused('token_parameter_missing')
   await useUp(uses, context)
   const found = text.length <= longestToken ? await findPresentedToken(text, context) : undefined
-  if (found && isFor(client, found) && (await isActive(found, context)))
-    return await respond(describe(found, context), client, inbound, context)
+  const standing = found && isFor(client, found) ? await findStanding(found, context) : undefined
+  if (found && standing) return await respond(describe(found, standing, context), client, inbound, context)
   countGuess(client, inbound, context)
   return await respond({ active: false }, client, inbound, context)
 }
@@ -55,14 +55,9 @@ function isFor({ client_id, introspects }: Client, { clientId, audience }: Prese
   return clientId === client_id || audience.some((identifier) => introspects.includes(identifier))
 }
 
-async function isActive({ form, jti, clientId }: PresentedToken, { store, clients }: Context): Promise<boolean> {
-  const owner = await clients.find(clientId)
-  if (!owner || owner.disabled) return false
-  return form === 'reference' || !(await store.isJwtRevoked(jti))
-}
-
 /** RFC 7662 §2.2; `cnf` stands at top level. RFC 8705 §3.2. */
-function describe(token: PresentedToken, { settings: { issuer } }: Context): object {
+function describe(token: PresentedToken, { authorization }: Standing, { settings: { issuer } }: Context): object {
+  const details = authorization?.authorizationDetails ?? []
   const { scope, clientId, subject, audience, issued, expires, jti, confirmation } = token
   return {
     active: true,
@@ -76,6 +71,8 @@ function describe(token: PresentedToken, { settings: { issuer } }: Context): obj
     exp: expires,
     jti,
     cnf: confirmation,
+    act: token.actor,
+    authorization_details: details.length > 0 ? details : undefined,
   }
 }
 

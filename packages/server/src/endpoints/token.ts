@@ -3,7 +3,7 @@ import { authenticate, clientAuthentications } from '../client-authentication/au
 import type { Context } from '../context.ts'
 import { grants, redeem } from '../grants/redeem.ts'
 import { prove } from '../possession/prove.ts'
-import { type AccessToken, issue } from '../tokens/access-token.ts'
+import { type Issued, issue } from '../tokens/access-token.ts'
 import { authenticationMetadata } from './authentication-metadata.ts'
 import { behindIssuer, type Endpoint, formOf, type Outbound, uncacheable } from './endpoint.ts'
 
@@ -32,11 +32,21 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   return respond(issued)
 }
 
-/** A token bound to a certificate is a `Bearer` one on the wire. RFC 6749 §5.1, RFC 8705 §3. */
-function respond({ token: access_token, lifetime: expires_in, scope }: AccessToken): Outbound {
+/** A token bound to a certificate is a `Bearer` one on the wire. RFC 6749 §5.1, RFC 8705 §3, RFC 8693 §2.2.1. */
+function respond(issued: Issued): Outbound {
+  const { token: access_token, lifetime: expires_in, scope, refreshToken, idToken, authorizationDetails, type } = issued
   return {
     status: 200,
     headers: uncacheable,
-    body: JSON.stringify({ access_token, token_type: 'Bearer', expires_in, scope }),
+    body: JSON.stringify({
+      access_token,
+      issued_token_type: type,
+      token_type: 'Bearer',
+      expires_in,
+      refresh_token: refreshToken,
+      id_token: idToken,
+      scope,
+      authorization_details: authorizationDetails,
+    }),
   }
 }

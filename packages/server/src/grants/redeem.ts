@@ -1,16 +1,19 @@
 import { Refused } from '@holdfast/pop'
 import type { Context } from '../context.ts'
+import type { Issuance } from '../tokens/access-token.ts'
+import { authorizationCode } from './authorization-code.ts'
 import { clientCredentials } from './client-credentials.ts'
-import type { Grant, GrantRequest, Redeemed } from './grant.ts'
+import type { Grant, GrantRequest } from './grant.ts'
+import { refreshToken } from './refresh-token.ts'
 
 /** The list. */
-export const grants: readonly Grant[] = [clientCredentials]
+export const grants: readonly Grant[] = [clientCredentials, authorizationCode, refreshToken]
 
 /**
  * Judges what a token request asks for. RFC 6749 §4, §5.2.
  * @throws {@link Refused} `grant_type_missing`, `grant_type_unsupported`, `grant_type_not_allowed`, and the grant's own reasons
  */
-export async function redeem(request: GrantRequest, context: Context): Promise<Redeemed> {
+export async function redeem(request: GrantRequest, context: Context): Promise<Issuance> {
   const type = request.parameters.one('grant_type')
   if (type === undefined) throw new Refused('grant_type_missing')
   const grant = grants.find(({ grant_type }) => grant_type === type)

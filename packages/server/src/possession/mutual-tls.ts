@@ -1,4 +1,4 @@
-import { Refused, verifyCertificate } from '@holdfast/pop'
+import { verifyCertificate } from '@holdfast/pop'
 import type { PossessionMethod } from './possession-method.ts'
 
 /**
@@ -6,12 +6,12 @@ import type { PossessionMethod } from './possession-method.ts'
  * the server binds whoever brings one. One that does not count is not looked at. RFC 8705 §3, §3.4.
  */
 export const byMutualTls: PossessionMethod = {
-  prove({ certificate }, { client, authentication }, { settings, now, primitives }) {
+  find({ certificate }, { client, authentication }, { settings, now, primitives }) {
     const required = client.tls_client_certificate_bound_access_tokens
     const counts = required || authentication === 'certificate' || settings.mutualTls.alwaysEmitConfirmationClaim
-    if (certificate && counts) return verifyCertificate(certificate, now(), primitives)
-    if (required) throw new Refused('certificate_required')
-    return undefined
+    return certificate && counts ? verifyCertificate(certificate, now(), primitives) : undefined
   },
+  isRequired: (client) => client.tls_client_certificate_bound_access_tokens,
+  missing: 'certificate_required',
   metadata: () => ({ tls_client_certificate_bound_access_tokens: true }),
 }

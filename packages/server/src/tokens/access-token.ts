@@ -1,86 +1,106 @@
-import { Refused, type Seconds } from '@holdfast/pop'
+import { type JsonObject, type Reason, Refused, type Seconds } from '@holdfast/pop'
 import type { Context } from '../context.ts'
+import type { Authorization, RefreshToken } from '../model/authorization.ts'
 import type { AccessGrant, ReferenceToken } from '../model/reference-token.ts'
-import type { ActiveKey } from '../ports/signer.ts'
-import type { Use } from '../ports/store.ts'
+import type { Issue, Lost, Redemption, Use } from '../ports/store.ts'
 import type { AccessTokenSettings } from '../settings.ts'
 import { createHandle, handleHash } from './handle.ts'
-import { signJwt } from './jwt.ts'
+import { type IdTokenRequest, signIdToken } from './id-token.ts'
+import { identifierOf, type Life, signAccessToken } from './jwt-access-token.ts'
 
-/** An access token that has just come to be. */
-export interface AccessToken {
-  readonly token: string
-  readonly lifetime: Seconds
-  readonly scope: string
-}
-
-/** What is to be issued: the outcome of the first three steps. */
+/** What is to be issued: the outcome of the first three steps, judged, nothing used up. */
 export interface Issuance {
   readonly grant: AccessGrant
   readonly accessToken: AccessTokenSettings
+  /** What `issue` marks as used. */
   readonly uses: readonly Use[]
+  readonly redemptions?: readonly Redemption[]
+  /** A person's authorization that must still stand. */
+  readonly authorization?: Authorization
+  /** What the refresh token shall be; its handle and hash are made by `issue`. */
+  readonly refreshToken?: Omit<RefreshToken, 'hash'>
+  /** The scope has `openid`: an ID token goes with it. */
+  readonly idToken?: IdTokenRequest
+  /** What the answer calls the type of the token. RFC 8693 §3. */
+  readonly type?: string
+}
+
+/** An access token that has just come to be, and what goes with it. */
+export interface Issued {
+  readonly token: string
+  readonly lifetime: Seconds
+  readonly scope: string
+  readonly refreshToken?: string
+  readonly idToken?: string
+  readonly authorizationDetails?: readonly JsonObject[]
+  readonly type?: string
 }
 
 /**
- * Uses up what the request brought, records what must survive, and makes the access token: the only step that writes,
- * in one store verb, all or nothing. A JWT without uses touches no store, and is signed after the verb's COMMIT.
- * @throws {@link Refused} `assertion_replayed`
+ * Uses up what the request brought, records what must survive, and makes the tokens: the only step that writes, in one
+ * store verb, all or nothing. A JWT without uses touches no store; JWTs are signed after the verb's COMMIT.
+ * @throws {@link Refused} `assertion_replayed`, `code_used`, `refresh_token_used`, `device_code_used`, `authorization_ended`
  */
-export async function issue({ grant, accessToken, uses }: Issuance, context: Context): Promise<AccessToken> {
+export async function issue(issuance: Issuance, context: Context): Promise<Issued> {
+  const { grant, accessToken, authorization, idToken, type } = issuance
   const issued = context.now()
-  const life = { jti: identifier(context), issued, expires: issued + accessToken.lifetime }
-  const answer = (token: string) => ({ token, lifetime: accessToken.lifetime, scope: grant.scope })
-  if (accessToken.format === 'reference') {
-    const handle = createHandle(context.primitives.random)
-    await record(uses, { ...grant, ...life, hash: handleHash(handle) }, context)
-    return answer(handle)
+  const { random } = context.primitives
+  const life = { jti: identifierOf(grant, random), issued, expires: issued + accessToken.lifetime }
+  const handle = accessToken.format === 'reference' ? createHandle(random) : undefined
+  const refreshToken = issuance.refreshToken && createHandle(random)
+  await record(recordsOf(issuance, life, { handle, refreshToken }), context)
+
+  const details = authorization?.authorizationDetails ?? []
+  const token = handle ?? (await signAccessToken({ grant, life, details }, accessToken.algorithm, context))
+  return {
+    token,
+    lifetime: accessToken.lifetime,
+    scope: grant.scope,
+    ...(refreshToken !== undefined && { refreshToken }),
+    ...(idToken && authorization && { idToken: await signIdToken(idToken, { grant, authorization, token }, context) }),
+    ...(details.length > 0 && { authorizationDetails: details }),
+    ...(type !== undefined && { type }),
   }
-  if (uses.length > 0) await record(uses, undefined, context)
-  return answer(await sign(grant, life, context.signer.active(accessToken.algorithm), context.settings.issuer))
 }
 
 /** Uses up what an authenticated request brought that issues nothing. @throws {@link Refused} `assertion_replayed` */
 export async function useUp(uses: readonly Use[], context: Context): Promise<void> {
-  if (uses.length > 0) await record(uses, undefined, context)
+  await record({ uses }, context)
 }
 
-async function record(
-  uses: readonly Use[],
-  referenceToken: ReferenceToken | undefined,
-  { store }: Context,
-): Promise<void> {
-  const outcome = await store.issue(referenceToken ? { uses, referenceToken } : { uses })
-  if (!outcome.issued) throw new Refused(`${outcome.lost}_replayed`)
+interface Handles {
+  readonly handle: string | undefined
+  readonly refreshToken: string | undefined
 }
 
-interface Life {
-  readonly jti: string
-  readonly issued: Seconds
-  readonly expires: Seconds
-}
-
-/** A JWT access token. RFC 9068 §2. */
-async function sign(
-  grant: AccessGrant,
-  { jti, issued, expires }: Life,
-  key: ActiveKey,
-  issuer: string,
-): Promise<string> {
-  const { audience, confirmation } = grant
-  const claims = {
-    iss: issuer,
-    exp: expires,
-    aud: audience.length === 1 ? audience[0] : audience,
-    sub: grant.subject,
-    client_id: grant.clientId,
-    iat: issued,
-    jti,
-    scope: grant.scope,
-    cnf: confirmation,
+function recordsOf(issuance: Issuance, life: Life, { handle, refreshToken }: Handles): Issue {
+  const { grant, uses, redemptions = [], authorization } = issuance
+  const referenceToken: ReferenceToken | undefined = handle
+    ? { ...grant, ...life, hash: handleHash(handle) }
+    : undefined
+  return {
+    uses,
+    ...(redemptions.length > 0 && { redemptions, now: life.issued }),
+    ...(authorization && { requireAuthorization: authorization.id }),
+    ...(referenceToken && { referenceToken }),
+    ...(issuance.refreshToken &&
+      refreshToken !== undefined && { refreshToken: { ...issuance.refreshToken, hash: handleHash(refreshToken) } }),
   }
-  return await signJwt('at+jwt', claims, key)
 }
 
-function identifier({ primitives }: Context): string {
-  return Buffer.from(primitives.random(16)).toString('base64url')
+async function record(records: Issue, { store }: Context): Promise<void> {
+  if (records.uses.length === 0 && Object.keys(records).length === 1) return
+  const outcome = await store.issue(records)
+  if (!outcome.issued) throw new Refused(reasons[outcome.lost])
+}
+
+/** Who lost was too late, no more: others used it up in the same moment. */
+const reasons: Readonly<Record<Lost, Reason>> = {
+  assertion: 'assertion_replayed',
+  code: 'code_used',
+  refresh_token: 'refresh_token_used',
+  device_code: 'device_code_used',
+  authorization: 'authorization_ended',
+  flow: 'flow_replayed',
+  pushed_request: 'pushed_request_replayed',
 }

@@ -9,3 +9,8 @@ export function createHandle(random: (length: number) => Uint8Array): string {
 export function handleHash(handle: string): string {
   return hash('sha256', handle, 'base64url')
 }
+
+/** Says whether a text could be a handle of ours: nothing else is looked up. */
+export function isHandle(text: string): boolean {
+  return /^[A-Za-z0-9_-]{43}$/.test(text)
+}

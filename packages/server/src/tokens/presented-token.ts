@@ -1,6 +1,6 @@
 import {
   algorithmOf,
-  type Confirmation,
+  isJsonObject,
   isKeyFor,
   isSignedBy,
   parseConfirmation,
@@ -8,8 +8,10 @@ import {
   type Seconds,
 } from '@holdfast/pop'
 import type { Context } from '../context.ts'
+import type { Authorization } from '../model/authorization.ts'
 import type { AccessGrant } from '../model/reference-token.ts'
-import { handleHash } from '../tokens/handle.ts'
+import { handleHash, isHandle } from './handle.ts'
+import { authorizationIdOf } from './jwt-access-token.ts'
 
 /** An access token of ours that somebody asks about: not expired, and not looked at whether it is revoked when a JWT. */
 export interface PresentedToken extends AccessGrant {
@@ -30,8 +32,38 @@ export async function findPresentedToken(text: string, context: Context): Promis
   return found && found.expires > context.now() ? found : undefined
 }
 
+/** That a token still counts, and what it follows from when it is a person's. */
+export interface Standing {
+  readonly authorization?: Authorization
+}
+
+/**
+ * Says whether a token still counts: its client is there and enabled, it is not revoked, and what it follows from
+ * stands, with its person.
+ * @returns undefined when it does not
+ */
+export async function findStanding(token: PresentedToken, context: Context): Promise<Standing | undefined> {
+  const { store, clients } = context
+  const owner = await clients.find(token.clientId)
+  if (!owner || owner.disabled) return undefined
+  if (token.form === 'jwt' && (await store.isJwtRevoked(token.jti))) return undefined
+  if (token.authorizationId === undefined) return {}
+  const authorization = await findAuthorization(token.authorizationId, context)
+  return authorization && { authorization }
+}
+
+/** Finds an authorization that stands and whose person is there and enabled. */
+export async function findAuthorization(
+  id: string,
+  { store, people }: Pick<Context, 'store' | 'people'>,
+): Promise<Authorization | undefined> {
+  const authorization = await store.findAuthorization(id)
+  const person = authorization && (await people.find(authorization.subject))
+  return person && !person.disabled ? authorization : undefined
+}
+
 async function findReference(text: string, { store }: Context): Promise<PresentedToken | undefined> {
-  if (!/^[A-Za-z0-9_-]{43}$/.test(text)) return undefined
+  if (!isHandle(text)) return undefined
   const found = await store.findReferenceToken(handleHash(text))
   return found && { ...found, form: 'reference' }
 }
@@ -52,8 +84,9 @@ async function findJwt(
     !(await isSignedBy(jwt, published.key, primitives))
   )
     return undefined
-  const { iss, aud, sub, client_id, scope, jti, iat, exp, cnf } = jwt.claims
+  const { iss, aud, sub, client_id, scope, jti, iat, exp, cnf, act } = jwt.claims
   if (iss !== settings.issuer) return undefined
+  const authorizationId = authorizationIdOf(String(jti))
   return {
     form: 'jwt',
     hash: '',
@@ -64,10 +97,8 @@ async function findJwt(
     jti: String(jti),
     issued: Number(iat),
     expires: Number(exp),
-    ...confirmation(cnf),
+    ...(cnf !== undefined && { confirmation: parseConfirmation(cnf) }),
+    ...(authorizationId !== undefined && { authorizationId }),
+    ...(isJsonObject(act) && { actor: act }),
   }
-}
-
-function confirmation(cnf: unknown): { readonly confirmation?: Confirmation } {
-  return cnf === undefined ? {} : { confirmation: parseConfirmation(cnf) }
 }

@@ -1,0 +1,27 @@
+import { createHmac, hkdfSync } from 'node:crypto'
+import type { Context } from '../context.ts'
+import type { Client } from '../model/client.ts'
+
+/**
+ * What a client knows a person as: in ID tokens, at UserInfo, and in access tokens, which the client could read.
+ * OpenID Connect Core §8.
+ */
+export function subjectFor(client: Client, subject: string, { pairwise }: Pick<Context, 'pairwise'>): string {
+  return client.subject_type === 'pairwise' ? pairwise(sectorOf(client), subject) : subject
+}
+
+/** Creates the function that makes pairwise subjects, under a key of its own that is derived from the store's. */
+export function createPairwise(encryptionKey: Uint8Array): Context['pairwise'] {
+  const key = Buffer.from(hkdfSync('sha256', encryptionKey, '', 'holdfast pairwise subjects', 32))
+  return (sector, subject) =>
+    `pair:${createHmac('sha256', key)
+      .update(JSON.stringify([sector, subject]))
+      .digest('base64url')}`
+}
+
+/** The one host of a client's redirect URIs on the web, or the client alone. OpenID Connect Core §8.1. */
+function sectorOf({ client_id, application_type, redirect_uris }: Client): string {
+  const hosts = new Set(redirect_uris.map((uri) => (URL.canParse(uri) ? new URL(uri).host : '')))
+  const [host] = hosts
+  return application_type === 'web' && hosts.size === 1 && host ? host : client_id
+}
