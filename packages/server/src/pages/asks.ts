@@ -60,9 +60,14 @@ function written(value: unknown, look: Look, depth: number): Html | string {
   if (members.length === 0) return ''
   const shown = members
     .slice(0, mostMembers)
-    .map(
-      ([name, each]) =>
-        html`<dt>${foreign(name.replaceAll('_', ' '), 80)}</dt><dd>${written(each, look, depth + 1)}</dd>`,
-    )
+    .map(([name, each]) => html`<dt>${foreign(spaced(name), 80)}</dt><dd>${written(each, look, depth + 1)}</dd>`)
   return html`<dl>${shown}${members.length > mostMembers && html`<dt>…</dt><dd></dd>`}</dl>`
+}
+
+/** `instructed_amount` and `instructedAmount` as people write it. */
+function spaced(name: string): string {
+  return name
+    .replaceAll('_', ' ')
+    .replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
+    .toLowerCase()
 }

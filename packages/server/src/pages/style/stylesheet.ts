@@ -37,8 +37,8 @@ label{font-size:.875rem;font-weight:550}
 input{font:inherit;color:inherit;background:var(--card);width:100%;min-height:2.75rem;padding:.5rem .75rem;border:1px solid var(--edge);border-radius:.5rem}
 input[aria-invalid]{border-color:var(--danger)}
 .code{font:600 1.5rem/1.2 ui-monospace,SFMono-Regular,Menlo,Consolas,"Noto Sans Mono",monospace;letter-spacing:.12em;text-align:center;text-transform:uppercase}
-p.code{color:var(--text);background:var(--inset);border:1px solid var(--line);border-radius:.75rem;padding:1rem .5rem}
-button,.button{font:inherit;font-weight:600;cursor:pointer;display:flex;align-items:center;justify-content:center;width:100%;min-height:2.75rem;padding:.5rem 1rem;border:1px solid var(--edge);border-radius:.5rem;background:var(--card);color:var(--text);text-decoration:none;transition:background-color .12s}
+p.code{color:var(--text);background:var(--inset);border:1px solid var(--line);border-radius:.75rem;padding:1rem .5rem;margin-top:.5rem}
+button,.button{font:inherit;font-weight:600;cursor:pointer;display:block;width:100%;min-height:2.75rem;padding:.5625rem 1rem;text-align:center;border:1px solid var(--edge);border-radius:.5rem;background:var(--card);color:var(--text);text-decoration:none;transition:background-color .12s}
 button:hover,.button:hover{background:var(--inset)}
 button.primary,.button.primary{background:var(--accent);border-color:var(--accent);color:var(--onAccent)}
 button.primary:hover,.button.primary:hover{background:color-mix(in srgb,var(--accent),var(--text) 14%)}
@@ -50,12 +50,12 @@ input:focus-visible{outline-offset:-1px;border-color:var(--accent)}
 .or{display:flex;align-items:center;gap:.75rem;font-size:.875rem}
 .or::before,.or::after{content:"";flex:1;border-top:1px solid var(--line)}
 .person{display:flex;align-items:center;gap:.75rem;text-align:start}
-.person>span{display:grid;min-width:0;flex:1;line-height:1.35}
+.person>span:not(.initial){display:grid;min-width:0;flex:1;line-height:1.35}
 .person small{font-size:.875rem;font-weight:400;color:var(--muted)}
 .initial{flex:none;display:grid;place-items:center;width:2.25rem;height:2.25rem;border-radius:50%;background:var(--inset);border:1px solid var(--line);font-weight:600;color:var(--muted)}
 .panel{padding:.75rem .875rem;border:1px solid var(--line);border-radius:.75rem;background:var(--inset)}
 .panel .initial{background:var(--card)}
-button.person{justify-content:flex-start;border-color:var(--line);border-radius:.75rem;padding:.75rem .875rem}
+button.person{display:flex;border-color:var(--line);border-radius:.75rem;padding:.75rem .875rem}
 .asks{display:grid;gap:.75rem;margin-top:.75rem;list-style:none}
 .asks li{position:relative;padding-inline-start:1.75rem}
 .asks li::before{content:"";position:absolute;inset-inline-start:.3rem;top:.25em;width:.375rem;height:.6875rem;border:solid var(--accent);border-width:0 2px 2px 0;transform:rotate(45deg)}
