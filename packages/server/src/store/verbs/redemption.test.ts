@@ -163,25 +163,3 @@ describe('issue for an authorization', () => {
     expect(await Promise.all(records)).toEqual([undefined, undefined, undefined])
   })
 })
-
-describe('a flow that came from a pushed request', () => {
-  const flow = { ...sampleFlow, pushedRequest: 'pushed' }
-
-  it('takes it with it, however old it is', async () => {
-    const { store } = await openTemporaryStore(onTestFinished)
-    await store.insertPushedRequest(samplePushedRequest)
-    await store.insertFlow(flow)
-    const redemptions = [{ kind: 'flow', hash: 'flow' }] as const
-    expect(await store.issue({ uses: [], redemptions, now: samplePushedRequest.expires + 1 })).toEqual({ issued: true })
-    expect(await store.findPushedRequest('pushed')).toBeUndefined()
-  })
-
-  it('is lost when another flow took it', async () => {
-    const { store } = await openTemporaryStore(onTestFinished)
-    await store.insertPushedRequest(samplePushedRequest)
-    for (const hash of ['one', 'other']) await store.insertFlow({ ...flow, hash })
-    const finish = (hash: string) => store.issue({ uses: [], redemptions: [{ kind: 'flow', hash }], now: 150 })
-    expect(await finish('one')).toEqual({ issued: true })
-    expect(await finish('other')).toEqual({ issued: false, lost: 'pushed_request' })
-  })
-})
