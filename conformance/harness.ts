@@ -288,7 +288,8 @@ export function freePort(): Promise<number> {
   })
 }
 
-function encodeForm(form: Form): string {
+/** A form as it goes over the wire. */
+export function encodeForm(form: Form): string {
   const entries = Array.isArray(form) ? form : Object.entries(form).filter(([, value]) => value !== undefined)
   return new URLSearchParams(entries as [string, string][]).toString()
 }

@@ -22,8 +22,7 @@ const longestHint = 256
  * Finds the client that a request names. Who it says it is has not been shown.
  * @throws {@link Refused} `client_id_missing`, `authorization_client_unknown`
  */
-export async function findAskingClient(parameters: Parameters, { clients }: Context): Promise<Client> {
-  const id = parameters.one('client_id')
+export async function findAskingClient(id: string | undefined, { clients }: Context): Promise<Client> {
   if (id === undefined) throw new Refused('client_id_missing')
   const client = id.length <= longestHint ? await clients.find(id) : undefined
   if (!client || client.disabled) throw new Refused('authorization_client_unknown')

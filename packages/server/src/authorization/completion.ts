@@ -2,7 +2,7 @@ import { Refused, type Seconds } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Authorization, AuthorizationCode } from '../model/authorization.ts'
 import type { Client } from '../model/client.ts'
-import type { Redemption } from '../ports/store.ts'
+import type { IssueOutcome, Redemption } from '../ports/store.ts'
 import { createHandle, handleHash } from '../tokens/handle.ts'
 import type { Visit } from './flow.ts'
 import type { SignedIn } from './session.ts'
@@ -34,7 +34,17 @@ export async function issueCode(
     authorization,
     code: codeOf(code, visit, authorization),
   })
-  if (outcome.issued) return code
+  requireKept(outcome)
+  return code
+}
+
+/** Ends a visit without a code. @throws {@link Refused} `flow_replayed`, `pushed_request_replayed` */
+export async function endFlow(visit: Visit, { store, now }: Context): Promise<void> {
+  requireKept(await store.issue({ uses: [], redemptions: redemptionsOf(visit), now: now() }))
+}
+
+function requireKept(outcome: IssueOutcome): void {
+  if (outcome.issued) return
   throw new Refused(outcome.lost === 'pushed_request' ? 'pushed_request_replayed' : 'flow_replayed')
 }
 

@@ -7,6 +7,7 @@ import {
   parseJwt,
   parseParameters,
   Refused,
+  signatureAlgorithms,
   type UnverifiedJwt,
 } from '@holdfast/pop'
 import { findClientKey } from '../client-authentication/client-key.ts'
@@ -18,20 +19,21 @@ const longestLife = 3600
 /** A client's clock may run this far ahead, in seconds. */
 const toleratedAhead = 10
 
+/** The algorithms that clients can sign requests with. */
+export const requestObjectAlgorithms = signatureAlgorithms
+
 /** What a JWT says of itself; everything else is a parameter. RFC 9101 §4. */
 const ofTheJwt = new Set(['iss', 'aud', 'exp', 'nbf', 'iat', 'jti', 'sub'])
 
 /**
  * Opens a signed request object: its claims are the parameters, and those beside it count no more. RFC 9101 §5, §6.
  * @returns the parameters as they are where there is no request object
- * @throws {@link Refused} `request_object_required`, the `request_object_` reasons, `dpop_jkt_differs`
+ * @throws {@link Refused} the `request_object_` reasons, `dpop_jkt_differs`
  */
 export async function openRequestObject(parameters: Parameters, client: Client, context: Context): Promise<Parameters> {
   const text = parameters.one('request')
-  if (text === undefined) {
-    if (client.require_signed_request_object) throw new Refused('request_object_required')
-    return parameters
-  }
+  if (text !== undefined && parameters.one('request_uri') !== undefined) throw new Refused('request_doubled')
+  if (text === undefined) return parameters
   const jwt = parseJwt(text)
   if (!jwt) throw new Refused('request_object_malformed')
   requireType(jwt, client)
@@ -41,6 +43,12 @@ export async function openRequestObject(parameters: Parameters, client: Client, 
   const thumbprint = parameters.one('dpop_jkt')
   if (thumbprint !== undefined && thumbprint !== inside.one('dpop_jkt')) throw new Refused('dpop_jkt_differs')
   return inside
+}
+
+/** A client that must sign its requests has. RFC 9101 §10.5. @throws {@link Refused} `request_object_required` */
+export function requireSigned(parameters: Parameters, { require_signed_request_object }: Client): void {
+  if (require_signed_request_object && parameters.one('request') === undefined)
+    throw new Refused('request_object_required')
 }
 
 /** Without a `typ` the object must not pass for a client assertion, whose `sub` is the client. RFC 9101 §10.8. */

@@ -1,10 +1,14 @@
 import { possessionMethods } from '../possession/prove.ts'
 import type { Settings } from '../settings.ts'
+import { authorize } from './authorize.ts'
+import { consent } from './consent.ts'
 import { type Endpoint, pathOf } from './endpoint.ts'
 import { introspect } from './introspect.ts'
 import { keys } from './keys.ts'
 import { publish } from './publish.ts'
+import { pushedAuthorization } from './pushed-authorization.ts'
 import { revoke } from './revoke.ts'
+import { signIn } from './sign-in.ts'
 import { token } from './token.ts'
 
 /** The server's metadata, at both well-known addresses: folded from the lists, so that it says what exists. RFC 8414, RFC 8705 §3.3, §5. */
@@ -20,7 +24,17 @@ export const metadata: Endpoint = {
 }
 
 /** The list. */
-export const endpoints: readonly Endpoint[] = [token, introspect, revoke, keys, metadata]
+export const endpoints: readonly Endpoint[] = [
+  authorize,
+  pushedAuthorization,
+  signIn,
+  consent,
+  token,
+  introspect,
+  revoke,
+  keys,
+  metadata,
+]
 
 const documents = new WeakMap<Settings, string>()
 
@@ -39,7 +53,6 @@ function describe(settings: Settings): object {
     ...addresses(endpoints, new URL(settings.issuer).origin, settings),
     ...Object.assign({}, ...endpoints.map((endpoint) => endpoint.metadata?.(settings))),
     scopes_supported: [...new Set(settings.apis.flatMap(({ scopes }) => scopes))],
-    response_types_supported: [],
     ...Object.assign({}, ...possessionMethods.map((method) => method.metadata(settings))),
     mtls_endpoint_aliases: addresses(
       endpoints.filter(({ aliased }) => aliased),

@@ -1,0 +1,43 @@
+import { type Inbound, Refused } from '@holdfast/pop'
+import { findAskingClient } from '../authorization/authorization-request.ts'
+import { endFlow } from '../authorization/completion.ts'
+import { Declined } from '../authorization/declined.ts'
+import { findFlow, requireFormToken } from '../authorization/flow.ts'
+import { rememberConsent } from '../authorization/interaction.ts'
+import { formOfOwnPage } from '../authorization/own-page.ts'
+import { findSignedIn } from '../authorization/session.ts'
+import type { Context } from '../context.ts'
+import type { Endpoint, Outbound } from './endpoint.ts'
+import { renderPageRefusal } from './page-refusal.ts'
+import { complete, show, visitPaths } from './visit.ts'
+
+/** Where people allow or deny what a client asks for. RFC 6749 §10.2, §10.12. */
+export const consent: Endpoint = {
+  paths: visitPaths.consent,
+  methods: ['POST'],
+  renderRefusal: renderPageRefusal,
+  handle,
+}
+
+async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
+  const parameters = formOfOwnPage(inbound, ['flow', 'csrf', 'decision'])
+  const visit = await findFlow(inbound, parameters, context)
+  const client = await findAskingClient(visit.request.clientId, context)
+  const signedIn = await findSignedIn(inbound, context)
+  if (!signedIn) return await show({ step: 'sign-in' }, { inbound, visit, client }, context, { problem: 'expired' })
+  requireFormToken(parameters, visit.flow, { page: 'consent', session: signedIn.session })
+  switch (parameters.one('decision')) {
+    case 'allow': {
+      const answer = await complete({ inbound, visit, client }, signedIn, context)
+      await rememberConsent(visit.request, signedIn, context)
+      return answer
+    }
+    case 'deny':
+      await endFlow(visit, context)
+      throw new Declined('consent_denied', visit.request)
+    case 'switch':
+      return await show({ step: 'sign-in' }, { inbound, visit, client }, context)
+    default:
+      throw new Refused('page_form_altered')
+  }
+}
