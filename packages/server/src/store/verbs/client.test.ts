@@ -1,5 +1,16 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { clientSchema } from '../../model/client.ts'
+import type { Store } from '../../ports/store.ts'
+import {
+  sampleAuthorization,
+  sampleCode,
+  sampleDevice,
+  sampleFlow,
+  samplePushedRequest,
+  sampleReferenceToken,
+  sampleRefreshToken,
+  sampleRequest,
+} from '../sample-records.ts'
 import { openTemporaryStore } from '../temporary-store.ts'
 
 const client = clientSchema.parse({
@@ -17,6 +28,36 @@ const token = {
   audience: [],
   issued: 1,
   expires: 1000,
+}
+
+/** Leaves a record of each kind for a client, all with its name as hash. */
+async function leaveRecords(store: Store, clientId: string): Promise<void> {
+  const its = { hash: clientId, clientId, authorizationId: clientId }
+  const request = { ...sampleRequest, clientId }
+  await store.issue({
+    uses: [],
+    authorization: { ...sampleAuthorization, clientId, id: clientId },
+    code: { ...sampleCode, ...its },
+    refreshToken: { ...sampleRefreshToken, ...its },
+    referenceToken: { ...sampleReferenceToken, ...its },
+  })
+  await store.insertPushedRequest({ ...samplePushedRequest, hash: clientId, request })
+  await store.insertFlow({ ...sampleFlow, hash: clientId, request })
+  await store.insertDeviceAuthorization({ ...sampleDevice, hash: clientId, userCodeHash: clientId, clientId })
+  await store.rememberConsent({ subject: 'user:alice', clientId, scope: 'openid' })
+}
+
+function recordsOf(store: Store, clientId: string): Promise<unknown[]> {
+  return Promise.all([
+    store.findAuthorization(clientId),
+    store.findCode(clientId),
+    store.findRefreshToken(clientId),
+    store.findReferenceToken(clientId),
+    store.findPushedRequest(clientId),
+    store.findFlow(clientId),
+    store.findDeviceAuthorization({ hash: clientId }),
+    store.findConsent({ subject: 'user:alice', clientId }),
+  ])
 }
 
 describe('clients', () => {
@@ -57,15 +98,15 @@ describe('clients', () => {
     expect(await store.findClient('client')).toBeUndefined()
   })
 
-  it('are deleted with their reference tokens, and no others', async () => {
+  it('are deleted with everything that was made for them, and nothing of others', async () => {
     const { store } = await openTemporaryStore(onTestFinished)
     await store.insertClient(client)
-    await store.issue({ uses: [], referenceToken: { ...token, hash: 'its' } })
-    await store.issue({ uses: [], referenceToken: { ...token, hash: 'foreign', clientId: 'another' } })
+    for (const clientId of ['client', 'another']) await leaveRecords(store, clientId)
+    expect(await recordsOf(store, 'client')).not.toContain(undefined)
     expect(await store.deleteClient('client')).toBe(true)
     expect(await store.findClient('client')).toBeUndefined()
-    expect(await store.findReferenceToken('its')).toBeUndefined()
-    expect(await store.findReferenceToken('foreign')).toBeDefined()
+    expect(new Set(await recordsOf(store, 'client'))).toEqual(new Set([undefined]))
+    expect(await recordsOf(store, 'another')).not.toContain(undefined)
   })
 
   it('are not deleted when there is none, nor are the tokens of a client from the settings', async () => {

@@ -1,9 +1,21 @@
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ReferenceToken } from '../../model/reference-token.ts'
 import type { SigningKey } from '../../model/signing-key.ts'
+import {
+  sampleAuthorization,
+  sampleCode,
+  sampleDevice,
+  sampleFlow,
+  samplePushedRequest,
+  sampleReferenceToken,
+  sampleRefreshToken,
+  sampleSession,
+} from '../sample-records.ts'
 import { openTemporaryStore } from '../temporary-store.ts'
 
 const expires = 1000
+const day = 86_400
 const fresh: SigningKey = {
   kid: 'c',
   algorithm: 'ES256',
@@ -69,5 +81,82 @@ describe('purge', () => {
     expect(left).toEqual([false, false, true, true, true])
     expect(await store.purge({ before: expires, limit: 10 })).toBe(6)
     expect(await store.purge({ before: expires, limit: 10 })).toBe(0)
+  })
+})
+
+describe('purge of what people leave', () => {
+  it('keeps sessions, flows, pushed requests and devices in their last second, and deletes them after', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.insertSession({ ...sampleSession, expires })
+    await store.insertFlow({ ...sampleFlow, expires })
+    await store.insertPushedRequest({ ...samplePushedRequest, expires })
+    await store.insertDeviceAuthorization({ ...sampleDevice, expires })
+    const find = () =>
+      Promise.all([
+        store.findSession('session'),
+        store.findFlow('flow'),
+        store.findPushedRequest('pushed'),
+        store.findDeviceAuthorization({ hash: 'device' }),
+      ])
+    expect(await store.purge({ before: expires, limit: 10 })).toBe(0)
+    expect(await find()).not.toContain(undefined)
+    expect(await store.purge({ before: expires + 1, limit: 10 })).toBe(4)
+    expect(new Set(await find())).toEqual(new Set([undefined]))
+  })
+
+  it('keeps a pushed request for the flow that it began', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.insertPushedRequest(samplePushedRequest)
+    await store.insertFlow({ ...sampleFlow, pushedRequest: 'pushed', expires })
+    expect(await store.purge({ before: expires, limit: 10 })).toBe(0)
+    expect(await store.findPushedRequest('pushed')).toEqual(samplePushedRequest)
+    expect(await store.purge({ before: expires + 1, limit: 10 })).toBe(2)
+  })
+
+  it('keeps a redeemed code as long as an access token may live, so that a replay is seen', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.issue({ uses: [], authorization: sampleAuthorization, code: { ...sampleCode, expires } })
+    await store.issue({ uses: [], redemptions: [{ kind: 'code', hash: 'code' }], now: 150 })
+    expect(await store.purge({ before: expires + day, limit: 10 })).toBe(0)
+    expect(await store.findCode('code')).toMatchObject({ redeemed: 150 })
+    await store.purge({ before: expires + day + 1, limit: 10 })
+    expect(await store.findCode('code')).toBeUndefined()
+  })
+
+  it('keeps a replaced refresh token until its family has expired, so that a replay is seen', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    const refreshToken = { ...sampleRefreshToken, expires: 500 }
+    await store.issue({ uses: [], authorization: { ...sampleAuthorization, expires }, refreshToken })
+    await store.issue({ uses: [], redemptions: [{ kind: 'refresh_token', hash: 'refresh' }], now: 150 })
+    expect(await store.purge({ before: expires, limit: 10 })).toBe(0)
+    expect(await store.findRefreshToken('refresh')).toMatchObject({ replaced: 150 })
+    expect(await store.purge({ before: expires + 1, limit: 10 })).toBe(1)
+    expect(await store.findRefreshToken('refresh')).toBeUndefined()
+  })
+
+  it('keeps an authorization as long as a JWT of it may live', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.issue({ uses: [], authorization: { ...sampleAuthorization, expires } })
+    expect(await store.purge({ before: expires + day, limit: 10 })).toBe(0)
+    expect(await store.findAuthorization('family')).toBeDefined()
+    expect(await store.purge({ before: expires + day + 1, limit: 10 })).toBe(1)
+    expect(await store.findAuthorization('family')).toBeUndefined()
+  })
+
+  it.each([
+    { what: 'code', record: { code: { ...sampleCode, expires: expires + day } } },
+    { what: 'refresh token', record: { refreshToken: { ...sampleRefreshToken, expires: expires + 2 * day } } },
+    { what: 'reference token', record: { referenceToken: { ...sampleReferenceToken, expires: expires + 2 * day } } },
+  ])('keeps an authorization, also a revoked one, for a $what that outlives it', async ({ record }) => {
+    const { store, file } = await openTemporaryStore(onTestFinished)
+    const database = new DatabaseSync(file, { readOnly: true })
+    onTestFinished(() => database.close())
+    const count = () => database.prepare('select count(*) as count from "authorization"').get()?.count
+    await store.issue({ uses: [], authorization: { ...sampleAuthorization, expires }, ...record })
+    if (!('referenceToken' in record)) await store.revokeAuthorization({ id: 'family', now: 150 })
+    await store.purge({ before: expires + 2 * day, limit: 10 })
+    expect(count()).toBe(1)
+    await store.purge({ before: expires + 2 * day + 1, limit: 10 })
+    expect(count()).toBe(0)
   })
 })
