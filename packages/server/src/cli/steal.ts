@@ -48,9 +48,13 @@ request comes first: if it is not answered, the refusals show nothing: exit 1.
       const heist = await tryThefts(loot)
       terminal.out(options.json ? JSON.stringify({ url: url.href, ...heist }, null, 2) : render(heist, terminal))
       if (!heist.safe) throw new Failure(1, verdictOn(heist))
-      if (!options.json) terminal.out(terminal.style.good(`\nEvery theft that was tried is refused.`))
+      if (!options.json) terminal.out(`\n${terminal.style.good('Every theft that was tried is refused.')}`)
+      if (!heist.owner) terminal.note(unowned)
     })
 }
+
+const unowned =
+  'Whether the API answers the owner was not seen, since certificate and key are not known: give --cert and --key.'
 
 function render({ owner, thefts }: Heist, terminal: Terminal): string {
   const { style, columns } = terminal

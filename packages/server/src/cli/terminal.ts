@@ -20,7 +20,7 @@ export function processTerminal(): Terminal {
   return {
     columns: Math.max(process.stdout.columns || Number(process.env.COLUMNS) || 80, 40),
     out: (text) => void process.stdout.write(`${text}\n`),
-    note: (text) => void process.stderr.write(`${text}\n`),
+    note: (text) => void process.stderr.write(`${process.stderr.isTTY ? text : stripVTControlCharacters(text)}\n`),
     input: readInput,
     style: { good: paint('green'), bad: paint('red'), dim: paint('dim'), strong: paint('bold') },
   }
@@ -46,7 +46,7 @@ export function renderTable(rows: readonly (readonly string[])[], columns: numbe
 }
 
 /** Breaks a text at spaces so that no line is wider than `width`, unless a word is. */
-export function wrap(text: string, width: number): readonly string[] {
+function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const last = lines.at(-1)
