@@ -133,18 +133,23 @@ async function assemble(
 function createListeners(context: Context): Listening[] {
   const { listen, layout } = context.settings
   const arrivals = new WeakMap<IncomingMessage, Arrival>()
-  const app = createApp(endpoints, context, (request) => arrivals.get(request) ?? open)
+  let draining = false
+  const app = createApp(endpoints, context, {
+    arrivalOf: (request) => arrivals.get(request) ?? open,
+    isDraining: () => draining,
+  })
   const open: Arrival = { origin: listen.public.origin, asks: layout === 'single', aliasesOnly: false }
   const start = (listener: Settings['listen']['public'], arrival: Arrival) =>
-    createListener(
-      listener,
-      arrival,
-      (request, response) => {
+    createListener(listener, arrival, {
+      route(request, response) {
         arrivals.set(request, arrival)
         app.routing(request, response)
       },
-      context.report,
-    )
+      report: context.report,
+      onDrain() {
+        draining = true
+      },
+    })
   void app.ready()
   const { mutualTls } = listen
   return [

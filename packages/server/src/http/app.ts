@@ -20,14 +20,18 @@ const reasons: Readonly<Record<string, Reason>> = {
   ECONNRESET: 'request_incomplete',
 }
 
-/**
- * Mounts the endpoints on Fastify. Every refusal leaves in our own words; paths match to the letter.
- * @param arrivalOf what the listener knows of the request
- */
+/** What the listeners know. */
+export interface Surroundings {
+  arrivalOf(request: IncomingMessage): Arrival
+  /** The server is being closed: each answer ends its connection. */
+  isDraining(): boolean
+}
+
+/** Mounts the endpoints on Fastify. Every refusal leaves in our own words; paths match to the letter. */
 export function createApp(
   endpoints: readonly Endpoint[],
   context: Context,
-  arrivalOf: (request: IncomingMessage) => Arrival,
+  { arrivalOf, isDraining }: Surroundings,
 ): FastifyInstance {
   const app = fastify({
     bodyLimit: mostBodyBytes,
@@ -44,6 +48,17 @@ export function createApp(
       done(error as Error)
     }
   })
+
+  /** Past Fastify's serialisation and hooks, of which we use none. */
+  const send = ({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply => {
+    const length = status === 304 ? {} : { 'content-length': Buffer.byteLength(body) }
+    if (isDraining()) reply.raw.setHeader('connection', 'close')
+    reply
+      .hijack()
+      .raw.writeHead(status, { ...headers, ...length, 'x-content-type-options': 'nosniff' })
+      .end(body)
+    return reply
+  }
 
   const refuse = (
     refused: Refused,
@@ -94,16 +109,6 @@ export function createApp(
 function requirePath(path: string, { url = '' }: IncomingMessage): void {
   const query = url.indexOf('?')
   if ((query < 0 ? url : url.slice(0, query)) !== path) throw new Refused('endpoint_unknown')
-}
-
-/** Past Fastify's serialisation and hooks, of which we use none. */
-function send({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply {
-  const length = status === 304 ? {} : { 'content-length': Buffer.byteLength(body) }
-  reply
-    .hijack()
-    .raw.writeHead(status, { ...headers, ...length, 'x-content-type-options': 'nosniff' })
-    .end(body)
-  return reply
 }
 
 function translate(error: FastifyError | Error): Refused {

@@ -31,6 +31,14 @@ const limits = {
 /** So long requests in flight may take to finish, in milliseconds. */
 const longestDrain = 10_000
 
+/** Where requests and news go. */
+export interface Surroundings {
+  route(request: IncomingMessage, response: ServerResponse): void
+  report(report: Report): void
+  /** From now on each answer ends its connection. */
+  onDrain(): void
+}
+
 /**
  * One TLS listener. One that asks for client certificates takes any, or none: what they are worth is judged later.
  * `decisions.md` 2.2: RFC 8705 §6.2, RFC 9325.
@@ -39,20 +47,16 @@ const longestDrain = 10_000
 export function createListener(
   listener: Listener,
   arrival: Arrival,
-  route: (request: IncomingMessage, response: ServerResponse) => void,
-  report: (report: Report) => void,
+  { route, report, onDrain }: Surroundings,
 ): Listening {
   const { certificate: cert, key, host, port } = listener
   const server = createServer({ ...(arrival.asks ? clientCertificateTlsOptions : tlsOptions), ...limits, cert, key })
-  let draining = false
-
   const refuse = (reason: Reason, response: ServerResponse) => {
     const { status, headers, body } = farewell(new Refused(reason), report)
     response.writeHead(status, headers).end(body)
   }
 
   const take = (request: IncomingMessage, response: ServerResponse) => {
-    if (draining) response.setHeader('connection', 'close')
     if (!/^\/(?!\/)/.test(request.url ?? '')) return refuse('request_target_malformed', response)
     route(request, response)
   }
@@ -76,7 +80,7 @@ export function createListener(
       if (host === 'localhost') doors.push(...(await openBeside(server, port)))
     },
     async close() {
-      draining = true
+      onDrain()
       await Promise.all([drain(server), ...doors.slice(1).map(shut)])
     },
   }
