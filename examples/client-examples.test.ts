@@ -24,9 +24,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  const exit = once(servers, 'exit')
-  servers.kill()
-  await exit
+  if (servers.exitCode === null && servers.kill()) await once(servers, 'exit')
   rmSync(cwd, { recursive: true, force: true })
 })
 
