@@ -19,8 +19,8 @@ export async function administering<T>(
   work: (administration: Administration) => Promise<T>,
 ): Promise<T> {
   const { directory, written } = await readSettingsFile(config)
-  const socket = managementSocket(readFiles(parseSettings(written), directory).store.file)
-  if (await isServed(socket)) return await work(remote(socket))
+  const socket = reachable(managementSocket(readFiles(parseSettings(written), directory).store.file))
+  if (socket !== undefined && (await isServed(socket))) return await work(remote(socket))
   // as: parsed just above.
   const server = await createAuthorizationServer(written as SettingsInput, { directory })
   try {
@@ -46,7 +46,7 @@ function remote(socket: string): Administration {
 
 async function post(socket: string, path: string, data: string) {
   const sent = request({
-    socketPath: reachable(socket),
+    socketPath: socket,
     path,
     method: 'POST',
     headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(data) },

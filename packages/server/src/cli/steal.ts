@@ -71,8 +71,8 @@ function render({ owner, thefts }: Heist, terminal: Terminal): string {
 }
 
 function ownerRow({ outcome, status, answer }: Attempt, { style }: Terminal): readonly string[] {
-  const answered = outcome === 'stolen'
-  const shown = answered ? style.good('answered') : style.bad('refused')
+  const answered = outcome === 'admitted'
+  const shown = answered ? style.good('admitted') : style.bad('refused')
   return ['(the owner)', shown, String(status ?? ''), answered ? '' : harmless(answer)]
 }
 
@@ -84,9 +84,9 @@ function answerOf({ outcome, attempts }: TheftResult): string {
 }
 
 function verdictOn({ owner, thefts }: Heist): string {
-  const stolen = thefts.filter(({ outcome }) => outcome === 'stolen').map(({ says }) => says)
+  const stolen = thefts.filter(({ outcome }) => outcome === 'admitted').map(({ says }) => says)
   if (stolen.length > 0) return `The token can be stolen: ${stolen.join('; ')}. Does the API check the cnf claim?`
-  if (owner && owner.outcome !== 'stolen')
+  if (owner && owner.outcome !== 'admitted')
     return 'The API does not answer the owner either, so the refusals show nothing. Get a new token, or name another address.'
   return 'Not every theft got a clear refusal: see the table. Name an address that answers the owner of the token with 200.'
 }

@@ -15,6 +15,7 @@ export type Styles = Readonly<Record<'good' | 'bad' | 'dim' | 'strong', (text: s
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
+  process.stdout.on('error', leaveWithReader)
   const paint = (format: Parameters<typeof styleText>[0]) => (text: string) =>
     styleText(format, text, { stream: process.stdout })
   return {
@@ -61,6 +62,12 @@ export function harmless(text: string): string {
   return stripVTControlCharacters(text).replace(/[\p{Cc}\p{Cf}]/gu, (character) =>
     character === '\n' || character === '\t' ? character : '\uFFFD',
   )
+}
+
+/** Whoever read has gone, such as `head`: nothing more is wanted. */
+function leaveWithReader(error: Error): void {
+  if ('code' in error && error.code === 'EPIPE') process.exit(0)
+  throw error
 }
 
 function widthOf(text: string): number {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Administration } from '../administration/administration.ts'
 import { AdministrationError } from '../administration/administration-error.ts'
 import type { Report } from '../ports/report.ts'
-import { createManagement, type Management, reachable } from './management.ts'
+import { createManagement, type Management } from './management.ts'
 
 describe('the management socket', () => {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-management-'))
@@ -45,7 +45,7 @@ describe('the management socket', () => {
 
   async function send({ method, path, type, body }: typeof valid) {
     const sent = request({
-      socketPath: reachable(management.socket),
+      socketPath: management.socket,
       method,
       path,
       headers: { 'content-type': type, 'content-length': Buffer.byteLength(body) },
@@ -107,5 +107,14 @@ describe('the management socket', () => {
     await management.close()
     expect(existsSync(management.socket)).toBe(false)
     await management.listen()
+  })
+
+  it('does without, and says so, where its path is longer than the system takes', async () => {
+    const database = join(directory, 'x'.repeat(200), 'holdfast.db')
+    const administration: Administration = { administer: () => Promise.reject(new Error('not called')) }
+    const unreachable = createManagement({ database, administration, report: (report) => reports.push(report) })
+    await unreachable.listen()
+    expect(reports).toMatchObject([{ level: 'warn', event: 'management_unavailable' }])
+    await unreachable.close()
   })
 })

@@ -24,12 +24,14 @@ export function managementSocket(database: string): string {
   return join(dirname(database), 'holdfast.sock')
 }
 
-/** The shorter spelling of a socket's path: the system takes only so many bytes. */
-export function reachable(socket: string): string {
+/**
+ * The shorter spelling of a socket's path.
+ * @returns undefined when it is longer than systems take
+ */
+export function reachable(socket: string): string | undefined {
   const near = relative(process.cwd(), socket)
   const path = near.length < socket.length ? near : socket
-  if (Buffer.byteLength(path) <= pathLimit) return path
-  throw new Error(`The path of the socket is longer than the ${pathLimit} bytes that systems take: ${socket}`)
+  return Buffer.byteLength(path) <= pathLimit ? path : undefined
 }
 
 /**
@@ -64,8 +66,10 @@ export function createManagement({
   return {
     socket,
     async listen() {
+      const path = reachable(socket)
+      if (path === undefined) return report({ level: 'warn', event: 'management_unavailable', seen: tooLong })
       await rm(socket, { force: true })
-      await listenPrivately(server, socket)
+      await listenPrivately(server, path)
     },
     async close() {
       if (!server.listening) return
@@ -120,9 +124,10 @@ function send(response: ServerResponse, { status, body }: Answer): void {
   response.end(JSON.stringify(isJsonObject(body) ? body : {}))
 }
 
+const tooLong = `the path of holdfast.sock has more than ${pathLimit} bytes: commands need the server to be stopped`
+
 /** The socket is made under a umask that shuts everybody else out: between `bind` and `chmod` it would stand open. */
-async function listenPrivately(server: Server, socket: string): Promise<void> {
-  const path = reachable(socket)
+async function listenPrivately(server: Server, path: string): Promise<void> {
   const listening = once(server, 'listening')
   const before = process.umask(0o177)
   try {
@@ -131,5 +136,5 @@ async function listenPrivately(server: Server, socket: string): Promise<void> {
     process.umask(before)
   }
   await listening
-  await chmod(socket, 0o600)
+  await chmod(path, 0o600)
 }
