@@ -119,7 +119,10 @@ async function assemble(
     issuer: settings.issuer,
     administration,
     async listen() {
-      await Promise.all([...listeners, management].map((each) => each.listen()))
+      // One that opens late would escape close(): all are waited for before the first failure is told.
+      const outcomes = await Promise.allSettled([...listeners, management].map((each) => each.listen()))
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+      if (failed) throw failed.reason
     },
     async close() {
       clearInterval(purge)
