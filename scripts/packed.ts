@@ -57,10 +57,13 @@ function tryOut(node: string, user: string): void {
 
 /**
  * The declarations of the nouns, the client and the adapters hold without `@types/node` and without `skipLibCheck`: they
- * are structural. What is for Node alone (certificates, `client/node`, `testing`, the server) may name Node's types.
+ * are structural. What is for Node alone (certificates, `client/node`, `resource/node`, `testing`, the server) may name
+ * Node's types.
  */
 function compile(user: string): void {
-  const free = subpaths().filter((each) => /^@holdfast\/pop(?:\/client|\/resource(?:\/\w+)?)?$/.test(each))
+  const free = subpaths().filter((each) =>
+    /^@holdfast\/pop(?:\/client|\/resource(?:\/(?:express|fastify))?)?$/.test(each),
+  )
   const lines = free.map(
     (each, index) => `import * as m${index} from '${each}'\nexport const u${index}: object = m${index}`,
   )
