@@ -15,6 +15,8 @@ interface Cut {
   readonly error?: unknown
 }
 
+let endless: Promise<number>
+
 describe('[F21] slow clients', { timeout: 40_000 }, () => {
   let server: Harness
   const cuts: Record<string, Promise<Cut>> = {}
@@ -33,7 +35,7 @@ describe('[F21] slow clients', { timeout: 40_000 }, () => {
       await openWire(server),
       drip(right, tokenRequest({ without: ['content-length'], headers: ['content-length: 1000'], body: '' })),
     )
-    cuts.noReading = pileUp(server)
+    endless = closeUnderDrip()
   })
   afterAll(() => server.close())
 
@@ -60,10 +62,6 @@ describe('[F21] slow clients', { timeout: 40_000 }, () => {
     expect(cut?.after).toBeGreaterThan(14)
     expect(cut?.after).toBeLessThan(19)
     expect(server.reports.map(({ reason }) => reason)).toContain('request_too_slow')
-  })
-
-  it('who reads nothing of what it asked for is cut off', async () => {
-    expect(await cuts.noReading).toMatchObject({ status: undefined })
   })
 })
 
@@ -112,20 +110,23 @@ describe('[F27] closing', () => {
   })
 
   it('ends what never comes to an end', { timeout: 30_000 }, async () => {
-    const server = await startServer()
-    const wire = await openWire(server)
-    const stop = drip(
-      right,
-      tokenRequest({ without: ['content-length'], headers: ['content-length: 1000'], body: '' }),
-    )(wire.socket)
-    await pause(100)
-    const began = Date.now()
-    await server.close()
-    expect(Date.now() - began).toBeLessThan(12_000)
-    stop()
-    await wire.ended
+    expect(await endless).toBeLessThan(12)
   })
 })
+
+/** Closes a server while a request trickles in. @returns seconds until it was closed */
+async function closeUnderDrip(): Promise<number> {
+  const server = await startServer()
+  const wire = await openWire(server)
+  const head = tokenRequest({ without: ['content-length'], headers: ['content-length: 1000'], body: '' })
+  const stop = drip(right, head)(wire.socket)
+  await pause(100)
+  const began = Date.now()
+  await server.close()
+  stop()
+  await wire.ended
+  return (Date.now() - began) / 1000
+}
 
 function withLocalhost(port: number): NonNullable<Parameters<typeof startServer>[0]> {
   return (settings) => ({
@@ -161,25 +162,6 @@ async function cutOfWire(wire: Wire, slowly: (socket: Socket) => () => void = ()
   await wire.ended
   stop()
   return { after: (Date.now() - began) / 1000, status: answer?.status, error: answer?.json.error }
-}
-
-/** Asks for much more than the buffers of both sides hold, reads after a while, and counts what is missing. */
-async function pileUp(server: Harness): Promise<Cut> {
-  const asked = 12_000
-  const began = Date.now()
-  const socket = connect({ host: '127.0.0.1', port: server.publicPort, servername: 'localhost', ca: server.ca })
-  await once(socket, 'secureConnect')
-  socket.on('error', () => socket.destroy())
-  socket.pause()
-  socket.write('GET /.well-known/oauth-authorization-server HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(asked))
-  await pause(18_000)
-  let received = ''
-  socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')))
-  const idle = setTimeout(() => socket.destroy(), 5000)
-  await new Promise((resolve) => socket.once('close', resolve))
-  clearTimeout(idle)
-  const answered = received.split('HTTP/1.1 200 OK').length - 1
-  return { after: (Date.now() - began) / 1000, status: answered < asked ? undefined : 200 }
 }
 
 async function plain(port: number, host = '127.0.0.1'): Promise<Socket> {

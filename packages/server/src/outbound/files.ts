@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import { parsePem } from '@holdfast/pop/certificates'
+import { parseCrls, parsePem } from '@holdfast/pop/certificates'
 import { type Listener, type Settings, SettingsError } from '../settings.ts'
 import type { TrustGroup } from './trust-groups.ts'
 
@@ -26,7 +26,10 @@ export function readFiles(settings: Settings, directory: string): Settings {
     },
     store: { file },
     keys: { encryptionKey: keys.encryptionKey === undefined ? `${file}.key` : resolve(directory, keys.encryptionKey) },
-    outbound: { ...outbound, ...(outbound.ca !== undefined && { ca: readPem(outbound.ca, 'outbound.ca', directory) }) },
+    outbound: {
+      ...outbound,
+      ...(outbound.ca !== undefined && { ca: readAuthorities(outbound.ca, 'outbound.ca', directory) }),
+    },
   }
 }
 
@@ -44,18 +47,26 @@ function readListener(listener: Listener, where: string, directory: string): Lis
 }
 
 function readGroup({ ca, crl }: TrustGroup, where: string, directory: string): TrustGroup {
-  const text = readPem(ca, `${where}.ca`, directory)
+  const text = readAuthorities(ca, `${where}.ca`, directory)
+  if (crl === undefined) return { ca: text }
+  const path = resolve(directory, crl)
+  const lists = readText(path, `${where}.crl`)
+  try {
+    parseCrls(lists)
+  } catch {
+    throw new SettingsError(`${where}.crl: ${path} holds no revocation list. Write a PEM file of X509 CRL blocks.`)
+  }
+  return { ca: text, crl: path }
+}
+
+function readAuthorities(value: string, where: string, directory: string): string {
+  const text = readPem(value, where, directory)
   try {
     if (parsePem(text).length === 0) throw new Error('there is none')
   } catch (cause) {
-    throw new SettingsError(
-      `${where}.ca: holds no CA certificates (${messageOf(cause)}). Write a PEM file of the CAs of this group.`,
-    )
+    throw new SettingsError(`${where}: holds no CA certificates (${messageOf(cause)}). Write a PEM file of the CAs.`)
   }
-  if (crl === undefined) return { ca: text }
-  const path = resolve(directory, crl)
-  readText(path, `${where}.crl`)
-  return { ca: text, crl: path }
+  return text
 }
 
 /** A value that is a PEM text, or names a file that holds one. */
