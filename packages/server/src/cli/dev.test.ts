@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { type AddressInfo, connect, createServer as createDoor } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
@@ -94,6 +94,17 @@ describe('holdfast dev', () => {
     const { code, err } = await run('call', `${at.api}/identity`)
     expect(code).toBe(1)
     expect(err).toContain('bound to no certificate')
+  })
+
+  it('takes the secret from a file or from the environment, so that nobody sees it', async () => {
+    writeFileSync(join(directory, '.holdfast', 'client.secret'), 'secret\n')
+    const asked = ['token', '--client', 'client', '--scope', 'api1']
+    expect((await run(...asked)).code).toBe(1)
+    expect((await run(...asked, '--secret-file', '.holdfast/client.secret')).code).toBe(0)
+    process.env.HOLDFAST_CLIENT_SECRET = 'secret'
+    const fromEnvironment = await run(...asked)
+    delete process.env.HOLDFAST_CLIENT_SECRET
+    expect(fromEnvironment.code).toBe(0)
   })
 
   it('refuses a wrong secret with exit 1', async () => {
@@ -251,6 +262,13 @@ describe('holdfast dev', () => {
       expect(await curl(...identity)).toMatch(/^401 Bearer error="invalid_token"/)
     })
 
+    it.each(['mutualTls', 'api'] as const)('names no CAs to clients at %s', async (listener) => {
+      const address = at[listener].replace('https://', '')
+      const asked = promisify(execFile)('openssl', ['s_client', '-connect', address])
+      asked.child.stdin?.end()
+      expect((await asked).stdout).toContain('No client certificate CA names sent')
+    })
+
     it('takes the seeded secrets by Basic too', async () => {
       const answer = await curl(
         '-u',
@@ -326,7 +344,7 @@ function origin(port: number): string {
 }
 
 async function freeBase(): Promise<number> {
-  for (let base = 20_000 + ((process.pid * 10) % 20_000); ; base += 10) {
+  for (let base = 20_000 + ((process.pid * 10) % 12_000); ; base += 10) {
     const taken = await Promise.all([1, 2, 3].map((offset) => isTaken(base + offset)))
     if (!taken.includes(true)) return base
   }

@@ -144,7 +144,7 @@ function origin(port: number): string {
 }
 
 async function freeBase(): Promise<number> {
-  for (let base = 20_000 + ((process.pid * 10) % 20_000); ; base += 10) {
+  for (let base = 20_000 + ((process.pid * 10) % 12_000); ; base += 10) {
     const taken = await Promise.all([1, 2, 3].map((offset) => isTaken(base + offset)))
     if (!taken.includes(true)) return base
   }

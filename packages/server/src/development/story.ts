@@ -106,7 +106,7 @@ async function revoke(client: NodeClient, handle: string, api: NodeClient) {
 
 function refusalOf({ says, outcome, attempts }: TheftResult): string {
   const { status = 0, error, answer = 'nothing was tried' } = worstOf(attempts) ?? {}
-  const tries = attempts.length > 2 ? `, ${attempts.length} kinds` : ''
+  const tries = attempts.length > 2 ? ` (${attempts.length})` : ''
   require(outcome === 'refused', `${says}: ${outcome}: ${status} ${answer}`)
   return `${says}${tries}: ${status} ${error ?? answer}`
 }
