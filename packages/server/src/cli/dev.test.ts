@@ -154,6 +154,11 @@ describe('holdfast dev', () => {
       expect(err).toContain('can be stolen')
     })
 
+    it('tries a reference token too', async () => {
+      await run('token', '--client', 'reference', '--secret', 'secret', '--scope', 'api1')
+      expect((await run('steal')).code).toBe(0)
+    })
+
     it('exits 1 when the owner is refused too, since then refusals show nothing', async () => {
       await getToken()
       const { code, out } = await run('steal', `${at.api}/nothing-here`, '--json')

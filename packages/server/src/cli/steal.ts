@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { type Heist, type TheftResult, tryThefts, worstOf } from '../theft/heist.ts'
 import type { Attempt, Loot } from '../theft/theft.ts'
 import { httpsUrl } from './call.ts'
+import { findSampleApi } from './client-options.ts'
 import { Failure } from './exit.ts'
 import { systemNow } from './moment.ts'
 import { type PresentationOptions, presentationOf } from './presentation.ts'
@@ -36,7 +37,7 @@ request comes first: if it is not answered, the refusals show nothing: exit 1.
       const [given, address] =
         target === undefined && token?.startsWith('https:') ? [undefined, token] : [token, target]
       const presentation = await presentationOf(given, options, terminal)
-      const url = httpsUrl(address ?? audienceOf(presentation.token))
+      const url = httpsUrl(address ?? (await sampleAddress()))
       requireFresh(presentation.token)
       const ca = await caFor(url.href, options.ca)
       const loot: Loot = {
@@ -72,7 +73,7 @@ function render({ owner, thefts }: Heist, terminal: Terminal): string {
 
 function ownerRow({ outcome, status, answer }: Attempt, { style }: Terminal): readonly string[] {
   const answered = outcome === 'admitted'
-  const shown = answered ? style.good('admitted') : style.bad('refused')
+  const shown = answered ? style.good(outcome) : style.bad(outcome)
   return ['(the owner)', shown, String(status ?? ''), answered ? '' : harmless(answer)]
 }
 
@@ -91,10 +92,9 @@ function verdictOn({ owner, thefts }: Heist): string {
   return 'Not every theft got a clear refusal: see the table. Name an address that answers the owner of the token with 200.'
 }
 
-function audienceOf(token: string): string {
-  const aud = parseJwt(token)?.claims.aud
-  const first = Array.isArray(aud) ? aud[0] : aud
-  if (typeof first === 'string' && first.startsWith('https://localhost:')) return `${first}/identity`
+async function sampleAddress(): Promise<string> {
+  const api = await findSampleApi()
+  if (api !== undefined) return `${api}/identity`
   throw new Failure(2, 'Name the address to GET: holdfast steal TOKEN URL')
 }
 
