@@ -185,6 +185,10 @@ describe('holdfast dev', () => {
     const { code, out } = await run('inspect', '--introspect', '--client', 'api1', '--secret', 'api1-secret', '--json')
     expect(code).toBe(0)
     expect(JSON.parse(out).introspection).toMatchObject({ active: true, client_id: 'reference' })
+    const asked = ['inspect', '--introspect', '--client', 'api1', '--secret', 'api1-secret']
+    expect((await run(...asked, '--cert', '.holdfast/session/certificate.pem')).code).toBe(0)
+    expect((await run(...asked, '--cert', '.holdfast/tls/mtls.pem')).code).toBe(1)
+    expect((await run(...asked.slice(0, -1), 'wrong')).code).toBe(1)
   })
 
   it('adds a client while it runs, who gets a token at once; its secret is shown once', async () => {
