@@ -9,7 +9,7 @@ import {
   thumbprintOf,
 } from '@holdfast/pop/certificates'
 import { MutualTls } from '@holdfast/pop/client/node'
-import { clientCertificateTlsOptions, createGuard, type GuardReport, protect } from '@holdfast/pop/resource/node'
+import { clientCertificateTlsOptions, createGuard, protect } from '@holdfast/pop/resource/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { api, type Harness, type Sent, startServer } from './harness.ts'
 
@@ -19,7 +19,7 @@ let holder: CertificatePair
 let thief: CertificatePair
 let guarded: Server
 let now = () => Math.floor(Date.now() / 1000)
-const reports: GuardReport[] = []
+const reports: { readonly reason?: string }[] = []
 
 beforeAll(async () => {
   server = await startServer()
