@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { dirname, join, relative } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { isJsonObject, parseJsonObject } from '@holdfast/pop'
 import { type Administration, isCommandName } from '../administration/administration.ts'
 import { AdministrationError } from '../administration/administration-error.ts'
@@ -126,14 +127,17 @@ function send(response: ServerResponse, { status, body }: Answer): void {
 
 const tooLong = `the path of holdfast.sock has more than ${pathLimit} bytes: commands need the server to be stopped`
 
-/** The socket is made under a umask that shuts everybody else out: between `bind` and `chmod` it would stand open. */
+/**
+ * The socket is made under a umask that shuts everybody else out: between `bind` and `chmod` it would stand open.
+ * A worker thread has no umask of its own to set.
+ */
 async function listenPrivately(server: Server, path: string): Promise<void> {
   const listening = once(server, 'listening')
-  const before = process.umask(0o177)
+  const before = isMainThread ? process.umask(0o177) : undefined
   try {
     server.listen({ path })
   } finally {
-    process.umask(before)
+    if (before !== undefined) process.umask(before)
   }
   await listening
   await chmod(path, 0o600)
