@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +18,7 @@ describe('the management socket', () => {
 
   beforeAll(async () => {
     writeFileSync(join(directory, 'holdfast.sock'), 'left over')
+    writeFileSync(join(directory, 'holdfast.db'), '')
     const administration: Administration = {
       async administer(command, data) {
         asked.push([command, data])
@@ -107,6 +108,21 @@ describe('the management socket', () => {
     await management.close()
     expect(existsSync(management.socket)).toBe(false)
     await management.listen()
+  })
+
+  it('names the database that it administers', async () => {
+    const { status, body } = await send({ ...valid, method: 'GET', path: '/', body: '' })
+    expect({ status, body }).toEqual({ status: 200, body: { database: realpathSync(join(directory, 'holdfast.db')) } })
+  })
+
+  it('leaves the socket of another server in the folder alone, and says so', async () => {
+    const database = join(directory, 'other.db')
+    const administration: Administration = { administer: () => Promise.reject(new Error('not called')) }
+    const second = createManagement({ database, administration, report: (report) => reports.push(report) })
+    await second.listen()
+    expect(reports).toMatchObject([{ level: 'warn', event: 'management_unavailable' }])
+    await second.close()
+    expect((await send(valid)).status).toBe(200)
   })
 
   it('does without, and says so, where its path is longer than the system takes', async () => {
