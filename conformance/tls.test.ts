@@ -81,7 +81,7 @@ describe('RFC 9325 §3, §4 versions and suites', () => {
     }
   })
 
-  it.each(['LOCALHOST', 'unknown.test', `${'a.'.repeat(126)}a`])(
+  it.each(['', 'LOCALHOST', 'unknown.test', `${'a.'.repeat(126)}a`])(
     '[L04] serves the same whatever the SNI is: %s',
     async (servername) => {
       const certificate = await createClientCertificate({ name: 'client', keyType: 'P-256' })
@@ -207,6 +207,14 @@ requirePrograms('openssl')('openssl s_client', () => {
     expect(printed).toContain('ServerHello')
     expect(printed).not.toContain('CertificateRequest')
     expect(await sClient('mutualTls', version, '-msg')).toContain('CertificateRequest')
+  })
+
+  it.each(['-tls1_2', '-tls1_3'])('that does not trust the server is reported (%s)', async (version) => {
+    const before = server.reports.length
+    await sClient('mutualTls', version, '-verify_return_error')
+    await expect.poll(() => server.reports.length).toBe(before + 1)
+    const report = { level: 'info', event: 'handshake_failed', seen: 'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA' }
+    expect(server.reports.at(-1)).toEqual(report)
   })
 
   it('[L06] may send no early data', async () => {
