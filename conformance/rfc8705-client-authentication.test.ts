@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { Agent } from 'node:https'
 import {
   type CertificateOptions,
   type CertificatePair,
@@ -471,6 +472,22 @@ describe('[T20] the dates of a certificate', () => {
       if (isGood) expect((await ask(client, certificate)).status).toBe(200)
       else await expectDeclined(client, certificate, 'client_certificate_dates')
     }
+  })
+})
+
+describe('[T20] a connection that outlives its certificate', () => {
+  it.each(['dn', 'client'])('authenticates and binds %s no longer', async (client_id) => {
+    const certificate = await issue({ notAfter: now + 60 })
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const client_secret = client_id === 'client' ? 'secret' : undefined
+    const again = () => server.token({ client_id, client_secret }, { certificate, tls: { agent } })
+    server.advance(60)
+    expect((await again()).status).toBe(200)
+    server.advance(1)
+    now = server.freeze()
+    const reason = client_id === 'client' ? 'certificate_expired' : 'client_certificate_dates'
+    expect((await declined(server, again())).reason).toBe(reason)
+    agent.destroy()
   })
 })
 

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { Agent } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type CertificatePair, createCertificateAuthority, issueCertificate } from '@holdfast/pop/certificates'
@@ -64,6 +65,18 @@ requirePrograms('openssl')('[RFC8705-2.1-4] revocation lists', () => {
     expect((await ask('listed', two)).status).toBe(200)
     publish(revocationList(root, []))
     expect((await ask('listed', one)).status).toBe(200)
+  })
+
+  it('are heeded on a connection that is open already', async () => {
+    const one = await leaf()
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const again = () =>
+      server.token({ client_id: 'listed', client_secret: undefined }, { certificate: one, tls: { agent } })
+    publish(revocationList(root, []))
+    expect((await again()).status).toBe(200)
+    publish(revocationList(root, [one]))
+    expect((await declined(server, again())).reason).toBe('client_certificate_revoked')
+    agent.destroy()
   })
 
   it('are not asked for where the trust group names none', async () => {
