@@ -1,19 +1,16 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
-import { type AddressInfo, connect, createServer as createDoor } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { clientCertificateTlsOptions } from '@holdfast/pop/resource/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { requirePrograms } from '../../../../conformance/requires.ts'
-import { main } from './main.ts'
-import type { Terminal } from './terminal.ts'
+import { freeBase, holdfast, origin, start, stop, untilPrints } from './command-line.fixture.ts'
 
-const program = fileURLToPath(new URL('../../bin/holdfast.js', import.meta.url))
 const directories: string[] = []
 const home = process.cwd()
 
@@ -297,74 +294,10 @@ function newDirectory(): string {
   return directory
 }
 
-function start(directory: string, ...args: string[]): ChildProcess {
-  const { NODE_OPTIONS, HOLDFAST_CLIENT_SECRET, npm_execpath, ...env } = process.env
-  return spawn(process.execPath, [program, ...args], { cwd: directory, env: { ...env, COLUMNS: '80' } })
-}
-
-async function holdfast(directory: string, ...args: string[]) {
-  process.chdir(directory)
-  const collected = { out: '', err: '' }
-  const plain = (text: string) => text
-  const terminal: Terminal = {
-    columns: 80,
-    out: (text) => {
-      collected.out += `${text}\n`
-    },
-    note: (text) => {
-      collected.err += `${text}\n`
-    },
-    input: async () => '',
-    style: { good: plain, bad: plain, dim: plain, strong: plain },
-  }
-  return { code: await main(args, terminal), ...collected }
-}
-
 async function startDev(directory: string, base: number): Promise<ChildProcess> {
   const child = start(directory, 'dev', '--json', '--port-base', String(base))
   await untilPrints(child, '"issuer"')
   return child
-}
-
-async function untilPrints(child: ChildProcess, text: string): Promise<void> {
-  let seen = ''
-  await new Promise<void>((resolve, reject) => {
-    child.stdout?.setEncoding('utf8').on('data', (more: string) => {
-      seen += more
-      if (seen.includes(text)) resolve()
-    })
-    child.stderr?.setEncoding('utf8').on('data', (more: string) => {
-      seen += more
-    })
-    child.once('exit', (code) => reject(new Error(`exited ${code}: ${seen}`)))
-  })
-}
-
-async function stop(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null) return child.exitCode
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  const [code] = await exited
-  return code
-}
-
-function origin(port: number): string {
-  return `https://localhost:${port}`
-}
-
-async function freeBase(): Promise<number> {
-  for (let base = 20_000 + ((process.pid * 10) % 12_000); ; base += 10) {
-    const taken = await Promise.all([1, 2, 3].map((offset) => isTaken(base + offset)))
-    if (!taken.includes(true)) return base
-  }
-}
-
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const door = createDoor()
-    door.once('error', () => resolve(true))
-    door.listen(port, () => door.close(() => resolve(false)))
-  })
 }
 
 function isOpen(host: string, port: number): Promise<boolean> {
