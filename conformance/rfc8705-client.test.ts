@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -40,7 +41,13 @@ beforeAll(async () => {
     { issuer: server.issuer, identifier: api },
     { fetch: outgoing.fetch, report: () => undefined },
   )
-  guarded = await listen(protect(guard, (_, response, { token }) => response.end(JSON.stringify(token.confirmation))))
+  guarded = await listen(
+    protect(guard, (request: IncomingMessage, response: ServerResponse, { token }) => {
+      // as: every connection of an https server is a TLS one.
+      response.setHeader('x-protocol', String((request.socket as TLSSocket).getProtocol()))
+      response.end(JSON.stringify(token.confirmation))
+    }),
+  )
 })
 afterAll(async () => {
   await close(guarded)
@@ -61,6 +68,12 @@ describe('RFC 8705 a client', () => {
     const response = await client.fetch(`https://localhost:${portOf(guarded)}/`)
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual({ 'x5t#S256': (await client.certificate())?.thumbprint })
+  })
+
+  it('[RFC8705-8-1] offers TLS 1.3, which hides its certificate', async () => {
+    await using client = createClient({ ...secretClient(), ca: server.ca })
+    const response = await client.fetch(`https://localhost:${portOf(guarded)}/`)
+    expect(response.headers.get('x-protocol')).toBe('TLSv1.3')
   })
 
   it('[RFC8705-6.3-1] asks for a new token when its certificate changes', async () => {
