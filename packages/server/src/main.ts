@@ -10,12 +10,13 @@ import { createSecrets } from './client-authentication/secrets.ts'
 import type { Context } from './context.ts'
 import { endpoints } from './endpoints/metadata.ts'
 import { createApp } from './http/app.ts'
+import { type Listenings, renewCertificates } from './http/certificate-renewal.ts'
 import type { Arrival } from './http/exchange.ts'
-import { createListener, type Listening } from './http/listeners.ts'
+import { createListener } from './http/listeners.ts'
 import { createManagement } from './http/management.ts'
 import { createClientKeys } from './outbound/client-keys.ts'
 import { fetchJson } from './outbound/fetch-json.ts'
-import { readFiles } from './outbound/files.ts'
+import { readFiles, readListeners } from './outbound/files.ts'
 import { createTrust } from './outbound/trust-groups.ts'
 import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
@@ -61,22 +62,27 @@ export async function createAuthorizationServer(
   options: ServerOptions = {},
 ): Promise<AuthorizationServer> {
   const { directory = process.cwd(), now = () => Math.floor(Date.now() / 1000), report = () => {} } = options
-  const settings = readFiles(parseSettings(written), directory)
+  const parsed = parseSettings(written)
+  const settings = readFiles(parsed, directory)
   const store = await openSqliteStore({ file: settings.store.file, report })
   try {
-    return await assemble(settings, store, now, report)
+    return await assemble({ settings, store, now, report, reread: () => readListeners(parsed.listen, directory) })
   } catch (cause) {
     await store.close()
     throw cause
   }
 }
 
-async function assemble(
-  settings: Settings,
-  store: Store,
-  now: Clock,
-  report: (report: Report) => void,
-): Promise<AuthorizationServer> {
+interface Parts {
+  readonly settings: Settings
+  readonly store: Store
+  readonly now: Clock
+  readonly report: (report: Report) => void
+  /** Reads the certificates of the listeners anew. */
+  readonly reread: () => Settings['listen']
+}
+
+async function assemble({ settings, store, now, report, reread }: Parts): Promise<AuthorizationServer> {
   await requireClientsApart(settings, store)
   const encryptionKey = loadEncryptionKey(settings.keys.encryptionKey ?? '')
   await ensureSigningKeys(
@@ -111,7 +117,9 @@ async function assemble(
     encryptionKey,
     onClientsChanged: () => clients.forget(),
   })
-  const listeners = createListeners(context)
+  const listenings = createListeners(context)
+  const listeners = Object.values(listenings)
+  const stopRenewing = renewCertificates(listenings, settings.listen, reread, report)
   const management = createManagement({ database: settings.store.file, administration, report })
   const purge = setInterval(() => void purgeExpired(store, now()), purgeInterval).unref()
 
@@ -126,6 +134,7 @@ async function assemble(
     },
     async close() {
       clearInterval(purge)
+      stopRenewing()
       await Promise.all([...listeners, management].map((each) => each.close()))
       await store.close()
     },
@@ -133,7 +142,7 @@ async function assemble(
 }
 
 /** The listeners of the layout: which asks for certificates, and which serves the aliases only. */
-function createListeners(context: Context): Listening[] {
+function createListeners(context: Context): Listenings {
   const { listen, layout } = context.settings
   const arrivals = new WeakMap<IncomingMessage, Arrival>()
   let draining = false
@@ -155,10 +164,10 @@ function createListeners(context: Context): Listening[] {
     })
   void app.ready()
   const { mutualTls } = listen
-  return [
-    start(listen.public, open),
-    ...(mutualTls ? [start(mutualTls, { origin: mutualTls.origin, asks: true, aliasesOnly: true })] : []),
-  ]
+  return {
+    public: start(listen.public, open),
+    ...(mutualTls && { mutualTls: start(mutualTls, { origin: mutualTls.origin, asks: true, aliasesOnly: true }) }),
+  }
 }
 
 /** A client is defined in one place. */

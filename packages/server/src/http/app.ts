@@ -68,7 +68,7 @@ export function createApp(
   ) => {
     const client = claimedClient({ headers: request.raw.headersDistinct }, request.body as Inbound['form'])
     context.report({ ...reportOf(refused), ...(client === undefined ? {} : { client: client.slice(0, 256) }) })
-    const { status, headers, body } = renderRefusal(refused, /^basic /i.test(request.headers.authorization ?? ''))
+    const { status, headers, body } = renderRefusal(refused, /^basic( |$)/i.test(request.headers.authorization ?? ''))
     return send({ status, headers: { ...headers, ...more }, body }, reply)
   }
   app.setErrorHandler((error: FastifyError, request, reply) => {

@@ -14,6 +14,8 @@ import type { Arrival } from './exchange.ts'
 /** A listener, and how to stop it. */
 export interface Listening {
   listen(): Promise<void>
+  /** From the next connection on. Those that are open go on with the old one. */
+  useCertificate(pair: Pick<Listener, 'certificate' | 'key'>): void
   /** Lets requests in flight finish, takes no new ones. */
   close(): Promise<void>
 }
@@ -50,7 +52,8 @@ export function createListener(
   { route, report, onDrain }: Surroundings,
 ): Listening {
   const { certificate: cert, key, host, port } = listener
-  const server = createServer({ ...(arrival.asks ? clientCertificateTlsOptions : tlsOptions), ...limits, cert, key })
+  const tls = arrival.asks ? clientCertificateTlsOptions : tlsOptions
+  const server = createServer({ ...tls, ...limits, cert, key })
   const refuse = (reason: Reason, response: ServerResponse) => {
     const { status, headers, body } = farewell(new Refused(reason), report)
     response.writeHead(status, headers).end(body)
@@ -79,6 +82,7 @@ export function createListener(
       await open(server, { port, ...(host === undefined ? {} : { host: host === 'localhost' ? '127.0.0.1' : host }) })
       if (host === 'localhost') doors.push(...(await openBeside(server, port)))
     },
+    useCertificate: (next) => server.setSecureContext({ ...tls, cert: next.certificate, key: next.key }),
     async close() {
       onDrain()
       await Promise.all([drain(server), ...doors.slice(1).map(shut)])

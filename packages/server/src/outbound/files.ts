@@ -11,10 +11,7 @@ export function readFiles(settings: Settings, directory: string): Settings {
   const file = resolve(directory, store.file)
   return {
     ...settings,
-    listen: {
-      public: readListener(listen.public, 'listen.public', directory),
-      ...(listen.mutualTls && { mutualTls: readListener(listen.mutualTls, 'listen.mutualTls', directory) }),
-    },
+    listen: readListeners(listen, directory),
     mutualTls: {
       ...mutualTls,
       trustGroups: Object.fromEntries(
@@ -33,17 +30,29 @@ export function readFiles(settings: Settings, directory: string): Settings {
   }
 }
 
+/** The listeners with the files read that hold their certificates and keys. @throws {@link SettingsError} */
+export function readListeners(listen: Settings['listen'], directory: string): Settings['listen'] {
+  return {
+    public: readListener(listen.public, 'listen.public', directory),
+    ...(listen.mutualTls && { mutualTls: readListener(listen.mutualTls, 'listen.mutualTls', directory) }),
+  }
+}
+
 function readListener(listener: Listener, where: string, directory: string): Listener {
   const certificate = readPem(listener.certificate, `${where}.certificate`, directory)
   const key = readPem(listener.key, `${where}.key`, directory)
+  requirePair(certificate, key, where)
+  return { ...listener, certificate, key }
+}
+
+function requirePair(cert: string, key: string, where: string): void {
   try {
-    createSecureContext({ cert: certificate, key })
+    createSecureContext({ cert, key })
   } catch (cause) {
     throw new SettingsError(
       `${where}: certificate and key cannot be used (${messageOf(cause)}). Write PEM files of a pair.`,
     )
   }
-  return { ...listener, certificate, key }
 }
 
 function readGroup({ ca, crl }: TrustGroup, where: string, directory: string): TrustGroup {
