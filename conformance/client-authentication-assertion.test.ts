@@ -52,7 +52,6 @@ beforeAll(async () => {
       },
       { client_id: 'neighbour', jwks: { keys: [publicJwk(stranger, { kid: 'stranger' })] }, ...common },
       { client_id: 'remote', jwks_uri: remote.uri, ...common },
-      { client_id: 'unlisted', jwks_uri: 'https://keys.test/keys', ...common },
       { client_id: 'disabled-signer', jwks: { keys: [publicJwk(key)] }, disabled: true, ...common },
       ...algorithms.map((algorithm) => ({
         client_id: algorithm,
@@ -453,7 +452,16 @@ describe('keys behind jwks_uri', () => {
     expect(refusal).toMatchObject({ status: 503, error: 'temporarily_unavailable', reason: 'client_keys_unavailable' })
   })
 
-  it('are not fetched from a host that the operator has not allowed', async () => {
+  it('are not fetched from a host that the operator allows no more', async () => {
+    const { outbound = {} } = server.settings
+    await server.restart({ outbound: { ...outbound, allow: ['localhost', 'keys.test'] } })
+    const client = {
+      client_id: 'unlisted',
+      jwks_uri: 'https://keys.test/keys',
+      token_endpoint_auth_method: 'private_key_jwt',
+    }
+    await server.server.administration.administer('client-add', { client, secret: 'none' })
+    await server.restart()
     const refusal = await declined(server, send(made({ client: 'unlisted' })))
     expect(refusal).toMatchObject({ status: 503, reason: 'client_keys_unavailable' })
   })

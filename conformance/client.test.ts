@@ -59,7 +59,7 @@ afterAll(async () => {
 })
 
 describe('the seed page, with our client, our server and our guard', () => {
-  it('binds the token to a certificate made on the fly, and the API takes it over that certificate', async () => {
+  it('[RFC8705-3-2] binds the token to a certificate made on the fly, and the API takes it over that certificate', async () => {
     await using client = clientOf({ client_id: 'client', client_secret: 'secret' })
     const { access_token, confirmation } = await client.token()
     const certificate = await client.certificate()

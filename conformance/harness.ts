@@ -1,12 +1,11 @@
 import { constants, createPrivateKey, randomUUID, sign } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import type { IncomingHttpHeaders } from 'node:http'
-import { request } from 'node:https'
+import { type RequestOptions, request } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { ConnectionOptions } from 'node:tls'
 import { type CertificatePair, createCertificateAuthority, issueCertificate } from '@holdfast/pop/certificates'
 import { type AuthorizationServer, createAuthorizationServer, type Report, type SettingsInput } from 'holdfast'
 
@@ -51,8 +50,8 @@ export interface Sent {
   readonly certificate?: Pick<CertificatePair, 'certificate' | 'key'>
   /** The loopback address from which it comes. */
   readonly from?: string
-  /** What is particular about the TLS of the request. */
-  readonly tls?: ConnectionOptions
+  /** What is particular about its TLS and its connection. */
+  readonly tls?: RequestOptions
 }
 
 /** What came back. */
@@ -219,7 +218,7 @@ export function assertion(
 }
 
 /** A signature as JOSE has it: ES*, PS*, RS*, or an algorithm that hashes for itself. RFC 7518 §3. */
-export function signatureOf(input: string, key: string, algorithm: string): string {
+function signatureOf(input: string, key: string, algorithm: string): string {
   const bits = /^[EPR]S(256|384|512)$/.exec(algorithm)?.[1]
   const padding = algorithm.startsWith('PS') && {
     padding: constants.RSA_PKCS1_PSS_PADDING,

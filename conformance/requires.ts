@@ -4,7 +4,7 @@ import process from 'node:process'
 import { describe, it } from 'vitest'
 
 /** Declares a suite; the same call as vitest's `describe`. */
-export type Suite = (title: string, body: () => void) => void
+export type Suite = (title: string, body: () => void | Promise<void>) => void
 
 /**
  * A `describe` for suites that need programs of the machine. Where one is missing the suite is left out and its title

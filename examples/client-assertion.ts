@@ -1,5 +1,5 @@
 // A client that authenticates with a signed assertion. Its certificate is made at the first call and only binds tokens.
-// Start the servers first: npm run dev. Then: node examples/client-assertion.ts
+// Start the servers first: npm run dev. Then: npx node examples/client-assertion.ts
 import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createClient, privateKeyJwt } from '@holdfast/pop/client/node'

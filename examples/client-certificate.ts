@@ -1,5 +1,5 @@
 // A client whose certificate speaks for it: no secret. The files are read again before the certificate ends.
-// Start the servers first: npm run dev. Then: node examples/client-certificate.ts
+// Start the servers first: npm run dev. Then: npx node examples/client-certificate.ts
 import { readFile } from 'node:fs/promises'
 import { createClient, tlsClientAuth } from '@holdfast/pop/client/node'
 

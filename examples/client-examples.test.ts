@@ -1,8 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -14,7 +12,8 @@ let servers: ChildProcess
 let env: NodeJS.ProcessEnv
 
 beforeAll(async () => {
-  const base = await freePort()
+  // Below the ports that the system gives to connections, and another one for each test process.
+  const base = 20_000 + (process.pid % 2500) * 4
   servers = spawn(process.execPath, [holdfast, 'dev', '--json', '--port-base', String(base)], {
     cwd,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -25,13 +24,23 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  const exit = once(servers, 'exit')
-  servers.kill()
-  await exit
+  if (servers.exitCode === null && servers.kill()) await once(servers, 'exit')
   rmSync(cwd, { recursive: true, force: true })
 })
 
 describe('examples of clients, against the development servers', () => {
+  it('the code of docs/guides/call-an-api.md runs as it stands, but for the ports', async () => {
+    const guide = readFileSync(resolve('docs/guides/call-an-api.md'), 'utf8')
+    const code = /^```ts\n(.+?)^```$/ms.exec(guide)?.[1] ?? ''
+    const moved = code
+      .replace('https://localhost:5001', env.ISSUER ?? '')
+      .replace('https://localhost:5003', env.API ?? '')
+    symlinkSync(resolve('node_modules'), join(cwd, 'node_modules'))
+    writeFileSync(join(cwd, 'call.ts'), moved)
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['call.ts'], { cwd })
+    expect([stdout, stderr]).toEqual([expect.stringMatching(/^200 \{/m), ''])
+  })
+
   it.each(['client-on-the-fly', 'client-assertion', 'client-certificate'])(
     '%s is admitted by the API',
     async (name) => {
@@ -41,13 +50,3 @@ describe('examples of clients, against the development servers', () => {
     },
   )
 })
-
-/** The first of four ports of which this one was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, 'localhost')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return Math.min(port, 65_000)
-}

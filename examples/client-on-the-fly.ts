@@ -1,5 +1,5 @@
 // A client that makes its certificate on the fly, gets a token that is bound to it, and calls an API with both.
-// Start the servers first: npm run dev. Then: node examples/client-on-the-fly.ts
+// Start the servers first: npm run dev. Then: npx node examples/client-on-the-fly.ts
 import { readFile } from 'node:fs/promises'
 import { createClient, createClientCertificate } from '@holdfast/pop/client/node'
 

@@ -180,7 +180,7 @@ function isHeld(path: string): boolean {
 }
 
 function isTest(path: string): boolean {
-  return /\.test(?:-d)?\.ts$/.test(path)
+  return /\.(?:test|test-d|fixture)\.ts$/.test(path)
 }
 
 function packageOf(path: string): string | undefined {

@@ -13,10 +13,12 @@ interface Manifest {
 /** The workspaces that are published. */
 export const published: readonly string[] = ['packages/pop', 'packages/server']
 
-/** Builds all packages and leaves in the `dist` of each what is published, ready for `npm pack` and `npm publish`. */
+const projects = ['packages/pop/tsconfig.core.json', 'packages/pop/tsconfig.node.json', 'packages/server']
+
+/** Builds the published packages and leaves in the `dist` of each what is published, ready for `npm pack` and `npm publish`. */
 export function preparePackages(): void {
   for (const home of published) rmSync(join(root, home, 'dist'), { recursive: true, force: true })
-  execFileSync(join(root, 'node_modules/.bin/tsc'), ['-b', '--force'], { cwd: root, stdio: 'inherit' })
+  execFileSync(join(root, 'node_modules/.bin/tsc'), ['-b', '--force', ...projects], { cwd: root, stdio: 'inherit' })
   for (const home of published) preparePackage(home)
 }
 

@@ -55,24 +55,25 @@ function tryOut(node: string, user: string): void {
   process.stdout.write(`${version}: holdfast ${said}, ${specifiers.length + workers.length} subpaths\n`)
 }
 
-/** The declarations of the library hold where there is no `@types/node`, no source and no `skipLibCheck`. */
+/**
+ * The declarations of the nouns, the client and the adapters hold without `@types/node` and without `skipLibCheck`: they
+ * are structural. What is for Node alone (certificates, `client/node`, `resource/node`, `testing`, the server) may name
+ * Node's types.
+ */
 function compile(user: string): void {
-  const [name] = published.map((home) => manifestOf(home).name)
-  const specifiers = subpaths().filter((specifier) => specifier.startsWith(`${name}`))
-  const lines = specifiers.map(
+  const free = subpaths().filter((each) =>
+    /^@holdfast\/pop(?:\/client|\/resource(?:\/(?:express|fastify))?)?$/.test(each),
+  )
+  const lines = free.map(
     (each, index) => `import * as m${index} from '${each}'\nexport const u${index}: object = m${index}`,
   )
   writeFileSync(join(user, 'user.ts'), lines.join('\n'))
   const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2024', '--types', '']
-  const { stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), [...flags, 'user.ts'], {
-    cwd: user,
-    encoding: 'utf8',
-  })
-  const ours = stdout
-    .split('\n')
-    .filter((line) => line.startsWith(`node_modules/${name}/`) || line.startsWith('user.ts'))
-  if (ours.length > 0) throw new Error(`the declarations do not stand alone:\n${ours.join('\n')}`)
-  process.stdout.write('the declarations compile in an empty project\n')
+  const compiler = join(root, 'node_modules/.bin/tsc')
+  const { stdout } = spawnSync(compiler, [...flags, 'user.ts'], { cwd: user, encoding: 'utf8' })
+  const ours = stdout.split('\n').filter((line) => /^(?:node_modules\/@holdfast\/pop\/|user\.ts)/.test(line))
+  if (ours.length > 0) throw new Error(`these declarations need more than the package:\n${ours.join('\n')}`)
+  process.stdout.write(`${free.length} subpaths compile in an empty project\n`)
 }
 
 function subpaths(): readonly string[] {

@@ -4,20 +4,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Refused } from '@holdfast/pop'
 import { parseCrls, verifyPath } from '@holdfast/pop/certificates'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
+import { requirePrograms } from '../requires.ts'
 import { type Chain, chains, type Evidence, now } from './chains.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-corpus-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-describe('[RFC8705-7.5] paths, judged by us and by openssl verify -purpose sslclient -x509_strict', () => {
-  it.each(chains.map((chain, at) => ({ ...chain, at })))('$ours: $title', async ({ evidence, ours, differs, at }) => {
-    const given = await evidence()
-    expect(await judgedByUs(given)).toBe(ours)
-    const openssl = judgedByOpenssl(given, String(at))
-    expect(openssl.accepted, openssl.said).toBe(differs === undefined ? ours === 'accepted' : ours !== 'accepted')
-  })
-})
+requirePrograms('openssl')(
+  '[RFC8705-7.5-1] paths, judged by us and by openssl verify -purpose sslclient -x509_strict',
+  () => {
+    it.each(chains.map((chain, at) => ({ ...chain, at })))('$ours: $title', async ({ evidence, ours, differs, at }) => {
+      const given = await evidence()
+      expect(await judgedByUs(given)).toBe(ours)
+      const openssl = judgedByOpenssl(given, String(at))
+      expect(openssl.accepted, openssl.said).toBe(differs === undefined ? ours === 'accepted' : ours !== 'accepted')
+    })
+  },
+)
 
 async function judgedByUs({ chain, anchors, crls }: Evidence): Promise<Chain['ours']> {
   try {

@@ -18,12 +18,13 @@ import { createTurns, type Turns } from './client-authentication/stretched.ts'
 import type { Context } from './context.ts'
 import { endpoints } from './endpoints/metadata.ts'
 import { createApp } from './http/app.ts'
+import { type Listenings, renewCertificates } from './http/certificate-renewal.ts'
 import type { Arrival } from './http/exchange.ts'
-import { createListener, type Listening } from './http/listeners.ts'
+import { createListener } from './http/listeners.ts'
 import { createManagement } from './http/management.ts'
 import { createClientKeys } from './outbound/client-keys.ts'
 import { fetchJson } from './outbound/fetch-json.ts'
-import { readFiles } from './outbound/files.ts'
+import { readFiles, readListeners } from './outbound/files.ts'
 import { createTrust } from './outbound/trust-groups.ts'
 import { createDirectory } from './people/directory.ts'
 import type { People } from './ports/people.ts'
@@ -74,29 +75,31 @@ export async function createAuthorizationServer(
   options: ServerOptions = {},
 ): Promise<AuthorizationServer> {
   const { directory = process.cwd(), now = () => Math.floor(Date.now() / 1000), report = () => {} } = options
-  const settings = readFiles(parseSettings(written), directory)
+  const parsed = parseSettings(written)
+  const settings = readFiles(parsed, directory)
   if (options.people && settings.people.directory.length > 0)
     throw new SettingsError('people.directory: the application brings its own people. Remove one of the two.')
   const store = await openSqliteStore({ file: settings.store.file, report })
   try {
-    return await assemble(settings, store, { now, report, people: options.people })
+    const reread = () => readListeners(parsed.listen, directory)
+    return await assemble({ settings, store, now, report, people: options.people, reread })
   } catch (cause) {
     await store.close()
     throw cause
   }
 }
 
-interface Surroundings {
+interface Parts {
+  readonly settings: Settings
+  readonly store: Store
   readonly now: Clock
   readonly report: (report: Report) => void
   readonly people: People | undefined
+  /** Reads the certificates of the listeners anew. */
+  readonly reread: () => Settings['listen']
 }
 
-async function assemble(
-  settings: Settings,
-  store: Store,
-  { now, report, people }: Surroundings,
-): Promise<AuthorizationServer> {
+async function assemble({ settings, store, now, report, people, reread }: Parts): Promise<AuthorizationServer> {
   await requireClientsApart(settings, store)
   const encryptionKey = loadEncryptionKey(settings.keys.encryptionKey ?? '')
   await ensureSigningKeys(store, signingAlgorithmsOf(settings), encryptionKey, now())
@@ -131,7 +134,9 @@ async function assemble(
     encryptionKey,
     onClientsChanged: () => clients.forget(),
   })
-  const listeners = createListeners(context)
+  const listenings = createListeners(context)
+  const listeners = Object.values(listenings)
+  const stopRenewing = renewCertificates(listenings, settings.listen, reread, report)
   const management = createManagement({ database: settings.store.file, administration, report })
   const purge = setInterval(() => void purgeExpired(store, now()), purgeInterval).unref()
 
@@ -139,10 +144,14 @@ async function assemble(
     issuer: settings.issuer,
     administration,
     async listen() {
-      await Promise.all([...listeners, management].map((each) => each.listen()))
+      // One that opens late would escape close(): all are waited for before the first failure is told.
+      const outcomes = await Promise.allSettled([...listeners, management].map((each) => each.listen()))
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+      if (failed) throw failed.reason
     },
     async close() {
       clearInterval(purge)
+      stopRenewing()
       await Promise.all([...listeners, management].map((each) => each.close()))
       await store.close()
     },
@@ -157,27 +166,32 @@ function directoryOf(
 }
 
 /** The listeners of the layout: which asks for certificates, and which serves the aliases only. */
-function createListeners(context: Context): Listening[] {
+function createListeners(context: Context): Listenings {
   const { listen, layout } = context.settings
   const arrivals = new WeakMap<IncomingMessage, Arrival>()
-  const app = createApp(endpoints, context, (request) => arrivals.get(request) ?? open)
+  let draining = false
+  const app = createApp(endpoints, context, {
+    arrivalOf: (request) => arrivals.get(request) ?? open,
+    isDraining: () => draining,
+  })
   const open: Arrival = { origin: listen.public.origin, asks: layout === 'single', aliasesOnly: false }
   const start = (listener: Settings['listen']['public'], arrival: Arrival) =>
-    createListener(
-      listener,
-      arrival,
-      (request, response) => {
+    createListener(listener, arrival, {
+      route(request, response) {
         arrivals.set(request, arrival)
         app.routing(request, response)
       },
-      context.report,
-    )
+      report: context.report,
+      onDrain() {
+        draining = true
+      },
+    })
   void app.ready()
   const { mutualTls } = listen
-  return [
-    start(listen.public, open),
-    ...(mutualTls ? [start(mutualTls, { origin: mutualTls.origin, asks: true, aliasesOnly: true })] : []),
-  ]
+  return {
+    public: start(listen.public, open),
+    ...(mutualTls && { mutualTls: start(mutualTls, { origin: mutualTls.origin, asks: true, aliasesOnly: true }) }),
+  }
 }
 
 /** A client is defined in one place. */

@@ -232,7 +232,7 @@ export function settingsJsonSchema(): object {
 /** Checks a client against the settings it will live with. @throws {@link SettingsError} */
 export function requireClientFits(
   client: z.output<typeof clientSchema>,
-  settings: Pick<Settings, 'apis' | 'mutualTls' | 'authorizationDetails'>,
+  settings: Pick<Settings, 'apis' | 'mutualTls' | 'authorizationDetails' | 'outbound'>,
   where = 'client',
 ): void {
   const scopes = new Set([...settings.apis.flatMap((each) => each.scopes), ...openidScopes])
@@ -249,6 +249,9 @@ export function requireClientFits(
     throw new SettingsError(
       `${where}.authorization_details_types: there is no "${type}" under authorizationDetails. Add it there.`,
     )
+  const host = client.jwks_uri === undefined ? undefined : new URL(client.jwks_uri).hostname
+  if (host !== undefined && !settings.outbound.allow.includes(host))
+    throw new SettingsError(`${where}.jwks_uri: the host ${host} is not in outbound.allow. Add it there.`)
   const identifiers = new Set(settings.apis.map((each) => each.identifier))
   const foreign = client.introspects.find((identifier) => !identifiers.has(identifier))
   if (foreign !== undefined)

@@ -87,7 +87,7 @@ describe('RFC 8414 §3 finding the authorization server', () => {
 describe('RFC 8705 §5 aliases', () => {
   const aliased = { ...metadata, tls_client_certificate_bound_access_tokens: true, mtls_endpoint_aliases: aliases }
 
-  it('[RFC8705-5.b] [C04] are used by a client with a certificate, each absent one falls back', async () => {
+  it('[RFC8705-5-3] [RFC8705-5-4] [C04] are used by a client with a certificate, each absent one falls back', async () => {
     const { client, urls } = world({ metadata: aliased }, { certificate: own })
     await client.token()
     await client.revoke('opaque')

@@ -60,6 +60,15 @@ describe('RFC 7662 tokens that only their issuer can read', () => {
     expect(questions()).toEqual([])
   })
 
+  it.each(['', 'a b', 'a, Bearer b', '"a"', 'ä', 'a'.repeat(16_384)])(
+    'does not ask about what is no token: %.20j',
+    async (text) => {
+      const { guard, questions } = createSetting()
+      expect(await ask(guard, text)).toBe('token_malformed')
+      expect(questions()).toEqual([])
+    },
+  )
+
   it('one that is not active', async () => {
     const { guard } = createSetting()
     expect(await guard.judge(inboundWith('unknown'))).toMatchObject({ reason: 'token_inactive', status: 401 })

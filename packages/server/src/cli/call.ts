@@ -41,6 +41,8 @@ The answer goes to standard output, the status to standard error. Exit 1 when it
     )
     .action(async (target: string, options: CallOptions) => {
       const url = httpsUrl(target)
+      if ((options.cert === undefined) !== (options.key === undefined))
+        throw new Failure(2, 'Give --cert and --key together.')
       const presentation = await presentationOf(options.token, options, terminal)
       const { token, certificate, key } = presentation
       const ca = await caFor(url.href, options.ca)

@@ -1,6 +1,12 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { isJsonObject, isSignatureAlgorithm, parseJsonObject, type SignatureAlgorithm } from '@holdfast/pop'
+import {
+  isJsonObject,
+  isSignatureAlgorithm,
+  type JsonObject,
+  parseJsonObject,
+  type SignatureAlgorithm,
+} from '@holdfast/pop'
 import { type ClientAuthentication, clientSecret, privateKeyJwt } from '@holdfast/pop/client/node'
 import type { Command } from 'commander'
 import { parse } from 'yaml'
@@ -41,10 +47,21 @@ export async function authenticationOf({
 
 /** The issuer that was named, or the one of the development server in this folder. */
 export async function issuerOf(given: string | undefined): Promise<string> {
-  if (given !== undefined) return given
-  const settings: unknown = existsSync(developmentSettings) ? parse(await readTextFile(developmentSettings)) : undefined
-  if (isJsonObject(settings) && typeof settings.issuer === 'string') return settings.issuer
+  const issuer = given ?? (await readDevelopment())?.issuer
+  if (typeof issuer === 'string') return issuer
   throw new Failure(2, 'Name the authorization server with --issuer, such as --issuer https://localhost:5001')
+}
+
+/** The sample API of the development server in this folder, when there is one. */
+export async function findSampleApi(): Promise<string | undefined> {
+  const apis = (await readDevelopment())?.apis
+  const first: unknown = Array.isArray(apis) ? apis[0] : undefined
+  return isJsonObject(first) && typeof first.identifier === 'string' ? first.identifier : undefined
+}
+
+async function readDevelopment(): Promise<JsonObject | undefined> {
+  const settings: unknown = existsSync(developmentSettings) ? parse(await readTextFile(developmentSettings)) : undefined
+  return isJsonObject(settings) ? settings : undefined
 }
 
 function assertionBy(text: string, file: string): ClientAuthentication {

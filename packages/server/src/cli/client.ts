@@ -1,44 +1,17 @@
-import { X509Certificate } from 'node:crypto'
-import { isJsonObject, type JsonObject, parseJsonObject } from '@holdfast/pop'
-import { formatDistinguishedName } from '@holdfast/pop/certificates'
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { SecretChange, ShownClient } from '../administration/clients.ts'
-import { publicJwkOf } from '../development/credentials.ts'
-import { clientAuthenticationMethods } from '../model/client.ts'
-import { Failure } from './exit.ts'
-import { readCertificateFile, readTextFile } from './input-file.ts'
+import { isJsonObject } from '@holdfast/pop'
+import type { Command } from 'commander'
+import type { ShownClient } from '../administration/clients.ts'
+import { addRegistrationOptions, type ClientOptions, membersOf, needsSecret, secretOf } from './client-registration.ts'
 import { administering } from './operator.ts'
 import { repeated } from './repeated.ts'
 import { configOption } from './settings-file.ts'
 import { harmless, renderTable, type Terminal } from './terminal.ts'
 
-interface ClientOptions {
-  readonly config?: string
-  readonly json?: true
-  readonly name?: string
-  readonly method?: (typeof clientAuthenticationMethods)[number]
-  readonly scope?: string
-  readonly certificate?: string
-  readonly jwks?: string
-  readonly trustGroup?: string
-  readonly subjectDn?: string
-  readonly sanDns?: string
-  readonly sanUri?: string
-  readonly sanIp?: string
-  readonly sanEmail?: string
-  readonly bound?: boolean
-  readonly format?: 'jwt' | 'reference'
-  readonly lifetime?: number
-  readonly introspects?: readonly string[]
-  readonly secretFile?: string
-  readonly generateSecret?: true
-  readonly disabled?: boolean
-  readonly unset?: readonly string[]
-}
-
 /** `holdfast client add|list|show|edit|remove` */
 export function defineClient(command: Command, terminal: Terminal): void {
-  registration(command.command('add').description('Add a client. A generated secret is shown once, and never again.'))
+  addRegistrationOptions(
+    command.command('add').description('Add a client. A generated secret is shown once, and never again.'),
+  )
     .addHelpText(
       'after',
       `
@@ -78,7 +51,9 @@ certificate (tls_client_auth), --certificate alone the certificate itself
       terminal.out(json ? JSON.stringify(shown, null, 2) : renderClient(shown.client, terminal))
     })
 
-  registration(command.command('edit').description('Change a client of the store. What is not named stays as it is.'))
+  addRegistrationOptions(
+    command.command('edit').description('Change a client of the store. What is not named stays as it is.'),
+  )
     .option(
       '--unset <member>',
       'registered members to take away, such as access_token_lifetime; may be repeated',
@@ -113,111 +88,6 @@ certificate (tls_client_auth), --certificate alone the certificate itself
       const done = await administering(config, ({ administer }) => administer('client-remove', { clientId }))
       terminal.out(json ? JSON.stringify(done) : `Removed ${done.removed}.`)
     })
-}
-
-function registration(command: Command): Command {
-  return command
-    .argument('<id>', 'client_id')
-    .option('--name <name>', 'a name for people')
-    .addOption(new Option('--method <method>', 'how it authenticates').choices(clientAuthenticationMethods))
-    .option('--scope <scope>', 'scopes that it may ask for, separated by spaces')
-    .option('--certificate <file>', 'certificate, PEM or DER, that it authenticates with')
-    .option('--trust-group <name>', 'group of CAs that may vouch for it (tls_client_auth)')
-    .option('--subject-dn <name>', 'subject as RFC 4514 writes it, in place of --certificate')
-    .option('--san-dns <name>', 'DNS name in its certificate, in place of the subject')
-    .option('--san-uri <uri>', 'URI in its certificate, in place of the subject')
-    .option('--san-ip <address>', 'IP address in its certificate, in place of the subject')
-    .option('--san-email <address>', 'e-mail address in its certificate, in place of the subject')
-    .option('--jwks <file>', 'JWK, JWK set or PEM of its public keys (private_key_jwt)')
-    .option('--generate-secret', 'make a secret and print it, this once')
-    .option('--secret-file <file>', 'file of a secret that you chose')
-    .option('--bound', 'refuse it without a certificate: bound tokens only')
-    .option('--no-bound', 'unbound tokens too')
-    .addOption(new Option('--format <format>', 'form of its access tokens').choices(['jwt', 'reference']))
-    .option('--lifetime <seconds>', 'lifetime of its access tokens', parseLifetime)
-    .option('--introspects <uri>', 'APIs on whose behalf it introspects tokens; may be repeated', repeated)
-    .option('--disabled', 'refuse it, and its tokens')
-    .option('--no-disabled', 'accept it again')
-    .option(...configOption)
-    .option('--json', 'print JSON')
-}
-
-async function membersOf(options: ClientOptions): Promise<JsonObject> {
-  const { name, scope, format, lifetime, introspects, bound, disabled, trustGroup } = options
-  const credentials = await credentialsOf(options)
-  const all = {
-    client_name: name,
-    scope,
-    access_token_format: format,
-    access_token_lifetime: lifetime,
-    introspects,
-    tls_client_certificate_bound_access_tokens: bound,
-    disabled,
-    trust_group: trustGroup,
-    ...credentials,
-  }
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
-}
-
-async function credentialsOf(options: ClientOptions): Promise<JsonObject> {
-  const { method, certificate, jwks, trustGroup, subjectDn, sanDns, sanUri, sanIp, sanEmail } = options
-  const subject = {
-    tls_client_auth_subject_dn: subjectDn,
-    tls_client_auth_san_dns: sanDns,
-    tls_client_auth_san_uri: sanUri,
-    tls_client_auth_san_ip: sanIp,
-    tls_client_auth_san_email: sanEmail,
-  }
-  const hasSubject = Object.values(subject).some((value) => value !== undefined)
-  const assumed = method ?? (hasSubject || trustGroup !== undefined ? 'tls_client_auth' : undefined)
-  if (jwks !== undefined)
-    return { token_endpoint_auth_method: method ?? 'private_key_jwt', jwks: jwksIn(await readTextFile(jwks), jwks) }
-  if (certificate === undefined)
-    return { ...subject, ...(assumed === undefined ? {} : { token_endpoint_auth_method: assumed }) }
-  const { der, pem } = await readCertificateFile(certificate)
-  if (assumed === 'tls_client_auth') {
-    const own = hasSubject ? subject : { tls_client_auth_subject_dn: subjectDnOf(der, certificate) }
-    return { token_endpoint_auth_method: assumed, ...own }
-  }
-  if (assumed !== undefined && assumed !== 'self_signed_tls_client_auth')
-    throw new Failure(2, `--certificate is not for --method ${assumed}: such a client may present any certificate.`)
-  const x5c = [der.toString('base64')]
-  return { token_endpoint_auth_method: 'self_signed_tls_client_auth', jwks: { keys: [{ ...publicJwkOf(pem), x5c }] } }
-}
-
-function subjectDnOf(der: Buffer, file: string): string {
-  const subject = formatDistinguishedName(der)
-  if (subject !== undefined) return subject
-  const names = new X509Certificate(der).subjectAltName
-  throw new Failure(
-    1,
-    `${file} has an empty subject: register one of its other names instead (${names ?? 'it has none'}).`,
-  )
-}
-
-function jwksIn(text: string, file: string): JsonObject {
-  const written = parseJsonObject(text)
-  if (written && Array.isArray(written.keys)) return written
-  if (written) return { keys: [written] }
-  try {
-    return { keys: [publicJwkOf(text)] }
-  } catch (cause) {
-    throw new Failure(66, `${file} holds no key: write a JWK, a JWK set or PEM.`, cause)
-  }
-}
-
-async function secretOf(
-  { secretFile, generateSecret }: ClientOptions,
-  needed: boolean,
-): Promise<SecretChange | undefined> {
-  if (secretFile !== undefined && generateSecret)
-    throw new Failure(2, 'Give one of --secret-file and --generate-secret.')
-  if (secretFile !== undefined) return { chosen: (await readTextFile(secretFile)).replace(/\r?\n$/, '') }
-  return generateSecret || needed ? 'generate' : undefined
-}
-
-function needsSecret({ token_endpoint_auth_method: method }: JsonObject): boolean {
-  return method === undefined || method === 'client_secret_basic' || method === 'client_secret_post'
 }
 
 function report(
@@ -266,10 +136,4 @@ function renderClient(client: ShownClient, { columns, style }: Terminal): string
 
 function methodOf({ token_endpoint_auth_method, hasSecret }: ShownClient): string {
   return token_endpoint_auth_method ?? (hasSecret ? 'secret, by Basic or form' : 'none')
-}
-
-function parseLifetime(text: string): number {
-  const seconds = Number(text)
-  if (!Number.isInteger(seconds)) throw new InvalidArgumentError('Write a number of seconds.')
-  return seconds
 }

@@ -1,19 +1,16 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { type ChildProcess, execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
-import { type AddressInfo, connect, createServer as createDoor } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { clientCertificateTlsOptions } from '@holdfast/pop/resource/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { requirePrograms } from '../../../../conformance/requires.ts'
-import { main } from './main.ts'
-import type { Terminal } from './terminal.ts'
+import { freeBase, holdfast, origin, start, stop, untilPrints } from './command-line.fixture.ts'
 
-const program = fileURLToPath(new URL('../../bin/holdfast.js', import.meta.url))
 const directories: string[] = []
 const home = process.cwd()
 
@@ -96,6 +93,17 @@ describe('holdfast dev', () => {
     expect(err).toContain('bound to no certificate')
   })
 
+  it('takes the secret from a file or from the environment, so that nobody sees it', async () => {
+    writeFileSync(join(directory, '.holdfast', 'client.secret'), 'secret\n')
+    const asked = ['token', '--client', 'client', '--scope', 'api1']
+    expect((await run(...asked)).code).toBe(1)
+    expect((await run(...asked, '--secret-file', '.holdfast/client.secret')).code).toBe(0)
+    process.env.HOLDFAST_CLIENT_SECRET = 'secret'
+    const fromEnvironment = await run(...asked)
+    delete process.env.HOLDFAST_CLIENT_SECRET
+    expect(fromEnvironment.code).toBe(0)
+  })
+
   it('refuses a wrong secret with exit 1', async () => {
     const { code, err } = await run('token', '--client', 'client', '--secret', 'guess', '--scope', 'api1')
     expect(code).toBe(1)
@@ -143,6 +151,11 @@ describe('holdfast dev', () => {
       expect(err).toContain('can be stolen')
     })
 
+    it('tries a reference token too', async () => {
+      await run('token', '--client', 'reference', '--secret', 'secret', '--scope', 'api1')
+      expect((await run('steal')).code).toBe(0)
+    })
+
     it('exits 1 when the owner is refused too, since then refusals show nothing', async () => {
       await getToken()
       const { code, out } = await run('steal', `${at.api}/nothing-here`, '--json')
@@ -169,6 +182,10 @@ describe('holdfast dev', () => {
     const { code, out } = await run('inspect', '--introspect', '--client', 'api1', '--secret', 'api1-secret', '--json')
     expect(code).toBe(0)
     expect(JSON.parse(out).introspection).toMatchObject({ active: true, client_id: 'reference' })
+    const asked = ['inspect', '--introspect', '--client', 'api1', '--secret', 'api1-secret']
+    expect((await run(...asked, '--cert', '.holdfast/session/certificate.pem')).code).toBe(0)
+    expect((await run(...asked, '--cert', '.holdfast/tls/mtls.pem')).code).toBe(1)
+    expect((await run(...asked.slice(0, -1), 'wrong')).code).toBe(1)
   })
 
   it('adds a client while it runs, who gets a token at once; its secret is shown once', async () => {
@@ -201,10 +218,15 @@ describe('holdfast dev', () => {
     expect((await run('call', `${at.api}/identity`)).code).toBe(0)
   })
 
-  it('names the port that is taken, and exits 69', async () => {
-    const { code, err } = await holdfast(newDirectory(), 'dev', '--port-base', String(base))
+  it('names the port that is taken, exits 69 and leaves no other one open', async () => {
+    const child = start(newDirectory(), 'dev', '--port-base', String(base + 2))
+    let err = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      err += text
+    })
+    const [code] = await once(child, 'close')
     expect(code).toBe(69)
-    expect(err).toMatch(new RegExp(`Port ${base + 1}|Port ${base + 2}|Port ${base + 3}`))
+    expect(err).toContain(`Port ${base + 3} is in use`)
   })
 
   it('gives its store to one process only, and says who has it', async () => {
@@ -246,6 +268,13 @@ describe('holdfast dev', () => {
       expect(await curl(...identity)).toMatch(/^401 Bearer error="invalid_token"/)
     })
 
+    it.each(['mutualTls', 'api'] as const)('names no CAs to clients at %s', async (listener) => {
+      const address = at[listener].replace('https://', '')
+      const asked = promisify(execFile)('openssl', ['s_client', '-connect', address])
+      asked.child.stdin?.end()
+      expect((await asked).stdout).toContain('No client certificate CA names sent')
+    })
+
     it('takes the seeded secrets by Basic too', async () => {
       const answer = await curl(
         '-u',
@@ -265,74 +294,10 @@ function newDirectory(): string {
   return directory
 }
 
-function start(directory: string, ...args: string[]): ChildProcess {
-  const { NODE_OPTIONS, HOLDFAST_CLIENT_SECRET, npm_execpath, ...env } = process.env
-  return spawn(process.execPath, [program, ...args], { cwd: directory, env: { ...env, COLUMNS: '80' } })
-}
-
-async function holdfast(directory: string, ...args: string[]) {
-  process.chdir(directory)
-  const collected = { out: '', err: '' }
-  const plain = (text: string) => text
-  const terminal: Terminal = {
-    columns: 80,
-    out: (text) => {
-      collected.out += `${text}\n`
-    },
-    note: (text) => {
-      collected.err += `${text}\n`
-    },
-    input: async () => '',
-    style: { good: plain, bad: plain, dim: plain, strong: plain },
-  }
-  return { code: await main(args, terminal), ...collected }
-}
-
 async function startDev(directory: string, base: number): Promise<ChildProcess> {
   const child = start(directory, 'dev', '--json', '--port-base', String(base))
   await untilPrints(child, '"issuer"')
   return child
-}
-
-async function untilPrints(child: ChildProcess, text: string): Promise<void> {
-  let seen = ''
-  await new Promise<void>((resolve, reject) => {
-    child.stdout?.setEncoding('utf8').on('data', (more: string) => {
-      seen += more
-      if (seen.includes(text)) resolve()
-    })
-    child.stderr?.setEncoding('utf8').on('data', (more: string) => {
-      seen += more
-    })
-    child.once('exit', (code) => reject(new Error(`exited ${code}: ${seen}`)))
-  })
-}
-
-async function stop(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null) return child.exitCode
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  const [code] = await exited
-  return code
-}
-
-function origin(port: number): string {
-  return `https://localhost:${port}`
-}
-
-async function freeBase(): Promise<number> {
-  for (let base = 20_000 + (process.pid % 20_000); ; base += 17) {
-    const taken = await Promise.all([1, 2, 3].map((offset) => isTaken(base + offset)))
-    if (!taken.includes(true)) return base
-  }
-}
-
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const door = createDoor()
-    door.once('error', () => resolve(true))
-    door.listen(port, () => door.close(() => resolve(false)))
-  })
 }
 
 function isOpen(host: string, port: number): Promise<boolean> {

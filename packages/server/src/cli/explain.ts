@@ -42,7 +42,7 @@ function clientError(error: ClientError): { readonly code: ExitCode; readonly me
   ]
   if (unavailable.includes(reason)) return { code: 69, message }
   if (reason === 'certificate_unusable' || reason === 'trust_malformed') return { code: 66, message }
-  return { code: 1, message: error.error === undefined ? message : `${error.error}: ${message}` }
+  return { code: 1, message }
 }
 
 interface SystemError extends Error {

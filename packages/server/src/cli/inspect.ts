@@ -15,10 +15,10 @@ import type { Command } from 'commander'
 import { renderCertificate } from './certificate-facts.ts'
 import { addCredentialOptions, authenticationOf, type ClientCredentials, issuerOf } from './client-options.ts'
 import { Failure } from './exit.ts'
+import { boundTo, type Findings, renderFindings, requireFit } from './findings.ts'
 import { certificateIn, readCertificateFile, readTextFile } from './input-file.ts'
-import { renderMoment } from './moment.ts'
 import { requireSession } from './session.ts'
-import { harmless, renderTable, type Terminal } from './terminal.ts'
+import { harmless, type Terminal } from './terminal.ts'
 import { caFor, caOption } from './trust.ts'
 
 interface InspectOptions extends ClientCredentials {
@@ -57,29 +57,23 @@ Exit 1 when the signature or the certificate does not fit, or introspection says
         return terminal.out(renderCertificate(certificateIn(text, what ?? 'the text').der, options.json, terminal))
       const jwt = parseJwt(text)
       if (!jwt && !options.introspect) throw new Failure(1, opaque(text))
-      const certificate =
-        options.cert === undefined ? undefined : thumbprintOf((await readCertificateFile(options.cert)).der)
-      const found: Findings = {
-        ...(jwt ? { header: jwt.header, claims: jwt.claims } : {}),
-        ...(certificate === undefined
-          ? {}
-          : { certificate: { 'x5t#S256': certificate, bound: certificate === boundTo(jwt) } }),
-        ...(jwt && options.issuer !== undefined
-          ? { signature: await signatureOf(jwt, options.issuer, options.ca) }
-          : {}),
-        ...(options.introspect ? { introspection: await introspect(text, jwt, options) } : {}),
-      }
-      terminal.out(options.json ? JSON.stringify(found, null, 2) : render(found, terminal))
+      const found = await findOut(text, jwt, options)
+      terminal.out(options.json ? JSON.stringify(found, null, 2) : renderFindings(found, terminal))
       requireFit(found)
     })
 }
 
-interface Findings {
-  readonly header?: JsonObject
-  readonly claims?: JsonObject
-  readonly certificate?: { readonly 'x5t#S256': string; readonly bound: boolean }
-  readonly signature?: 'valid' | 'invalid' | 'unknown key'
-  readonly introspection?: JsonObject
+async function findOut(token: string, jwt: UnverifiedJwt | undefined, options: InspectOptions): Promise<Findings> {
+  const { cert, issuer, ca } = options
+  const introspection = options.introspect ? await introspect(token, jwt, options) : undefined
+  const thumbprint = cert === undefined ? undefined : thumbprintOf((await readCertificateFile(cert)).der)
+  const bound = thumbprint !== undefined && thumbprint === boundTo(jwt?.claims ?? introspection)
+  return {
+    ...(jwt ? { header: jwt.header, claims: jwt.claims } : {}),
+    ...(introspection ? { introspection } : {}),
+    ...(thumbprint === undefined ? {} : { certificate: { 'x5t#S256': thumbprint, bound } }),
+    ...(jwt && issuer !== undefined ? { signature: await signatureOf(jwt, issuer, ca) } : {}),
+  }
 }
 
 async function textOf(what: string | undefined, { input }: Terminal): Promise<string> {
@@ -97,11 +91,6 @@ function opaque(text: string): string {
     : 'This is neither a JWT nor a certificate.'
 }
 
-function boundTo(jwt: UnverifiedJwt | undefined): string | undefined {
-  const cnf = jwt?.claims.cnf
-  return isJsonObject(cnf) && typeof cnf['x5t#S256'] === 'string' ? cnf['x5t#S256'] : undefined
-}
-
 async function signatureOf(
   jwt: UnverifiedJwt,
   issuer: string,
@@ -109,7 +98,9 @@ async function signatureOf(
 ): Promise<NonNullable<Findings['signature']>> {
   const connections = new MutualTls({ ca: await caFor(issuer, ca) })
   try {
-    const { jwks_uri } = await getJson(authorizationServerMetadataUrl(issuer), connections)
+    const metadata = await getJson(authorizationServerMetadataUrl(issuer), connections)
+    const { jwks_uri } = metadata
+    if (metadata.issuer !== issuer) throw new Failure(1, `The metadata of ${issuer} belong to another issuer.`)
     if (typeof jwks_uri !== 'string') throw new Failure(1, `${issuer} names no jwks_uri in its metadata.`)
     const { keys } = await getJson(jwks_uri, connections)
     const written: unknown = Array.isArray(keys)
@@ -156,58 +147,4 @@ async function ownIssuer(claimed: string): Promise<string> {
     2,
     `The token says that it comes from ${harmless(claimed)}. To send it there, write --issuer ${harmless(claimed)}`,
   )
-}
-
-function render({ header, claims, certificate, signature, introspection }: Findings, terminal: Terminal): string {
-  const { style } = terminal
-  const sections = [
-    ...(header ? [section('header', header, terminal)] : []),
-    ...(claims ? [section('claims', claims, terminal), binding(claims, terminal)] : []),
-    ...(introspection ? [section('introspection', introspection, terminal)] : []),
-    ...(signature === undefined
-      ? []
-      : [`signature  ${signature === 'valid' ? style.good(signature) : style.bad(signature)}`]),
-    ...(certificate ? [compared(certificate, terminal)] : []),
-    ...(header && signature === undefined ? [style.dim('The signature was not checked: --issuer URL does.')] : []),
-  ]
-  return sections.join('\n\n')
-}
-
-const moments = new Set(['exp', 'iat', 'nbf', 'auth_time'])
-
-function section(title: string, members: JsonObject, { columns, style }: Terminal): string {
-  const rows = Object.entries(members).map(([name, value]) => [
-    style.dim(harmless(name)),
-    moments.has(name) && typeof value === 'number'
-      ? renderMoment(value)
-      : harmless(typeof value === 'string' ? value : JSON.stringify(value)),
-  ])
-  return `${style.strong(title)}\n${renderTable(rows, columns, '  ')}`
-}
-
-function binding({ cnf }: JsonObject, { style }: Terminal): string {
-  if (isJsonObject(cnf) && typeof cnf['x5t#S256'] === 'string')
-    return `${style.good('bound')}  Only the connection that proves the key of the certificate with this SHA-256 can use it.`
-  if (isJsonObject(cnf) && typeof cnf.jkt === 'string')
-    return `${style.good('bound')}  Only requests with a DPoP proof by the key with this thumbprint can use it.`
-  return `${style.bad('not bound')}  Whoever has this token can use it.`
-}
-
-function compared(
-  { 'x5t#S256': thumbprint, bound }: { readonly 'x5t#S256': string; readonly bound: boolean },
-  { style }: Terminal,
-): string {
-  return `certificate  ${thumbprint}\n${bound ? style.good('The token is bound to this certificate.') : style.bad('The token is not bound to this certificate.')}`
-}
-
-function requireFit({ signature, certificate, introspection }: Findings): void {
-  if (signature !== undefined && signature !== 'valid')
-    throw new Failure(
-      1,
-      signature === 'invalid'
-        ? 'The signature does not fit the token.'
-        : 'The issuer has no key with the kid of this token.',
-    )
-  if (certificate && !certificate.bound) throw new Failure(1, 'The token is not bound to this certificate.')
-  if (introspection && introspection.active !== true) throw new Failure(1, 'The token is not active.')
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { ShownKey } from '../administration/keys.ts'
-import { renderMoment } from './moment.ts'
+import { renderDistance, systemNow } from './moment.ts'
 import { administering } from './operator.ts'
 import { configOption } from './settings-file.ts'
 import { renderTable, type Terminal } from './terminal.ts'
@@ -38,11 +38,12 @@ export function defineKey(command: Command, terminal: Terminal): void {
 }
 
 function render(keys: readonly ShownKey[], { columns, style }: Terminal): string {
+  const now = systemNow()
   const rows = keys.map(({ kid, algorithm, stage, created, since, expires }) => [
     algorithm,
     stage === 'active' ? style.good(stage) : stage,
     kid,
-    expires === undefined ? renderMoment(since ?? created) : `until ${renderMoment(expires)}`,
+    expires === undefined ? renderDistance((since ?? created) - now) : `goes ${renderDistance(expires - now)}`,
   ])
-  return renderTable([['algorithm', 'stage', 'kid', 'since'].map(style.dim), ...rows], columns)
+  return renderTable([['algorithm', 'stage', 'kid', 'when'].map(style.dim), ...rows], columns)
 }

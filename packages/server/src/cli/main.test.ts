@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { main } from './main.ts'
-import type { Terminal } from './terminal.ts'
+import { holdfast } from './command-line.fixture.ts'
 
 const directories: string[] = []
 const home = process.cwd()
@@ -145,22 +144,4 @@ function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-cli-'))
   directories.push(directory)
   return directory
-}
-
-async function holdfast(directory: string, ...args: string[]) {
-  process.chdir(directory)
-  const collected = { out: '', err: '' }
-  const plain = (text: string) => text
-  const terminal: Terminal = {
-    columns: 80,
-    out: (text) => {
-      collected.out += `${text}\n`
-    },
-    note: (text) => {
-      collected.err += `${text}\n`
-    },
-    input: async () => '',
-    style: { good: plain, bad: plain, dim: plain, strong: plain },
-  }
-  return { code: await main(args, terminal), ...collected }
 }

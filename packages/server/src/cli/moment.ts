@@ -14,6 +14,7 @@ export function renderMoment(moment: Seconds, now: Seconds = systemNow()): strin
 
 /** A length of time, as seen from now: `in 59 min`, `3 h ago`. */
 export function renderDistance(length: Seconds): string {
+  if (length === 0) return 'now'
   const text = renderLength(Math.abs(length))
   return length < 0 ? `${text} ago` : `in ${text}`
 }

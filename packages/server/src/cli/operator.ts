@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { type IncomingMessage, request } from 'node:http'
-import { isJsonObject, parseJsonObject } from '@holdfast/pop'
+import { realpath } from 'node:fs/promises'
+import { type IncomingMessage, type RequestOptions, request } from 'node:http'
+import { parseJsonObject } from '@holdfast/pop'
 import type { Administration } from '../administration/administration.ts'
 import { AdministrationError, type AdministrationProblem } from '../administration/administration-error.ts'
 import { managementSocket, reachable } from '../http/management.ts'
@@ -19,8 +20,9 @@ export async function administering<T>(
   work: (administration: Administration) => Promise<T>,
 ): Promise<T> {
   const { directory, written } = await readSettingsFile(config)
-  const socket = managementSocket(readFiles(parseSettings(written), directory).store.file)
-  if (await isServed(socket)) return await work(remote(socket))
+  const { file } = readFiles(parseSettings(written), directory).store
+  const socket = reachable(managementSocket(file))
+  if (socket !== undefined && (await isServed(socket, file))) return await work(remote(socket))
   // as: parsed just above.
   const server = await createAuthorizationServer(written as SettingsInput, { directory })
   try {
@@ -44,13 +46,12 @@ function remote(socket: string): Administration {
   }
 }
 
-async function post(socket: string, path: string, data: string) {
-  const sent = request({
-    socketPath: reachable(socket),
-    path,
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(data) },
-  })
+function post(socket: string, path: string, data: string) {
+  return send(socket, { path, method: 'POST', headers: { 'content-type': 'application/json' } }, data)
+}
+
+async function send(socket: string, options: RequestOptions, data: string) {
+  const sent = request({ socketPath: socket, ...options })
   sent.end(data)
   const [response] = (await once(sent, 'response')) as [IncomingMessage]
   let text = ''
@@ -58,11 +59,11 @@ async function post(socket: string, path: string, data: string) {
   return { status: response.statusCode ?? 0, body: parseJsonObject(text) }
 }
 
-/** Says whether a server listens: a socket that was left over refuses. */
-async function isServed(socket: string): Promise<boolean> {
+/** Says whether a server of this database listens: a socket that was left over refuses. */
+async function isServed(socket: string, database: string): Promise<boolean> {
   try {
-    const { body } = await post(socket, '/', '{}')
-    return isJsonObject(body)
+    const { body } = await send(socket, { path: '/', method: 'GET' }, '')
+    return body?.database === (await realpath(database))
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     if (code === 'ENOENT' || code === 'ECONNREFUSED') return false

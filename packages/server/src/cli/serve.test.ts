@@ -1,15 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer as createDoor } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { main } from './main.ts'
-import type { Terminal } from './terminal.ts'
+import { freeBase, holdfast, origin, start, stop, untilPrints } from './command-line.fixture.ts'
 
-const program = fileURLToPath(new URL('../../bin/holdfast.js', import.meta.url))
 const directories: string[] = []
 const home = process.cwd()
 
@@ -85,11 +81,6 @@ function newDirectory(): string {
   return directory
 }
 
-function start(directory: string, ...args: string[]): ChildProcess {
-  const { NODE_OPTIONS, HOLDFAST_CLIENT_SECRET, npm_execpath, ...env } = process.env
-  return spawn(process.execPath, [program, ...args], { cwd: directory, env: { ...env, COLUMNS: '80' } })
-}
-
 async function finished(child: ChildProcess) {
   let out = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -97,63 +88,4 @@ async function finished(child: ChildProcess) {
   })
   const [code] = await once(child, 'close')
   return { code: Number(code), out }
-}
-
-async function holdfast(directory: string, ...args: string[]) {
-  process.chdir(directory)
-  const collected = { out: '', err: '' }
-  const plain = (text: string) => text
-  const terminal: Terminal = {
-    columns: 80,
-    out: (text) => {
-      collected.out += `${text}\n`
-    },
-    note: (text) => {
-      collected.err += `${text}\n`
-    },
-    input: async () => '',
-    style: { good: plain, bad: plain, dim: plain, strong: plain },
-  }
-  return { code: await main(args, terminal), ...collected }
-}
-
-async function untilPrints(child: ChildProcess, text: string): Promise<void> {
-  let seen = ''
-  await new Promise<void>((resolve, reject) => {
-    child.stdout?.setEncoding('utf8').on('data', (more: string) => {
-      seen += more
-      if (seen.includes(text)) resolve()
-    })
-    child.stderr?.setEncoding('utf8').on('data', (more: string) => {
-      seen += more
-    })
-    child.once('exit', (code) => reject(new Error(`exited ${code}: ${seen}`)))
-  })
-}
-
-async function stop(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null) return child.exitCode
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  const [code] = await exited
-  return code
-}
-
-function origin(port: number): string {
-  return `https://localhost:${port}`
-}
-
-async function freeBase(): Promise<number> {
-  for (let base = 20_000 + (process.pid % 20_000); ; base += 17) {
-    const taken = await Promise.all([1, 2, 3].map((offset) => isTaken(base + offset)))
-    if (!taken.includes(true)) return base
-  }
-}
-
-function isTaken(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const door = createDoor()
-    door.once('error', () => resolve(true))
-    door.listen(port, () => door.close(() => resolve(false)))
-  })
 }

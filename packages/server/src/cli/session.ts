@@ -30,6 +30,7 @@ export async function keepCertificate(pair: {
 
 /** Keeps a session: the token in a file of its own, for other programs, and what belongs to it beside. */
 export async function keepSession({ token, ...rest }: Session): Promise<void> {
+  await writePrivately(join('.holdfast', '.gitignore'), '*\n')
   await writePrivately(join(sessionDirectory, 'token'), token)
   await writePrivately(join(sessionDirectory, 'session.json'), `${JSON.stringify(rest, null, 2)}\n`)
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { type Heist, type TheftResult, tryThefts, worstOf } from '../theft/heist.ts'
 import type { Attempt, Loot } from '../theft/theft.ts'
 import { httpsUrl } from './call.ts'
+import { findSampleApi } from './client-options.ts'
 import { Failure } from './exit.ts'
 import { systemNow } from './moment.ts'
 import { type PresentationOptions, presentationOf } from './presentation.ts'
@@ -36,7 +37,7 @@ request comes first: if it is not answered, the refusals show nothing: exit 1.
       const [given, address] =
         target === undefined && token?.startsWith('https:') ? [undefined, token] : [token, target]
       const presentation = await presentationOf(given, options, terminal)
-      const url = httpsUrl(address ?? audienceOf(presentation.token))
+      const url = httpsUrl(address ?? (await sampleAddress()))
       requireFresh(presentation.token)
       const ca = await caFor(url.href, options.ca)
       const loot: Loot = {
@@ -48,9 +49,13 @@ request comes first: if it is not answered, the refusals show nothing: exit 1.
       const heist = await tryThefts(loot)
       terminal.out(options.json ? JSON.stringify({ url: url.href, ...heist }, null, 2) : render(heist, terminal))
       if (!heist.safe) throw new Failure(1, verdictOn(heist))
-      if (!options.json) terminal.out(terminal.style.good(`\nEvery theft that was tried is refused.`))
+      if (!options.json) terminal.out(`\n${terminal.style.good('Every theft that was tried is refused.')}`)
+      if (!heist.owner) terminal.note(unowned)
     })
 }
+
+const unowned =
+  'Whether the API answers the owner was not seen, since certificate and key are not known: give --cert and --key.'
 
 function render({ owner, thefts }: Heist, terminal: Terminal): string {
   const { style, columns } = terminal
@@ -67,8 +72,8 @@ function render({ owner, thefts }: Heist, terminal: Terminal): string {
 }
 
 function ownerRow({ outcome, status, answer }: Attempt, { style }: Terminal): readonly string[] {
-  const answered = outcome === 'stolen'
-  const shown = answered ? style.good('answered') : style.bad('refused')
+  const answered = outcome === 'admitted'
+  const shown = answered ? style.good(outcome) : style.bad(outcome)
   return ['(the owner)', shown, String(status ?? ''), answered ? '' : harmless(answer)]
 }
 
@@ -80,17 +85,16 @@ function answerOf({ outcome, attempts }: TheftResult): string {
 }
 
 function verdictOn({ owner, thefts }: Heist): string {
-  const stolen = thefts.filter(({ outcome }) => outcome === 'stolen').map(({ says }) => says)
+  const stolen = thefts.filter(({ outcome }) => outcome === 'admitted').map(({ says }) => says)
   if (stolen.length > 0) return `The token can be stolen: ${stolen.join('; ')}. Does the API check the cnf claim?`
-  if (owner && owner.outcome !== 'stolen')
+  if (owner && owner.outcome !== 'admitted')
     return 'The API does not answer the owner either, so the refusals show nothing. Get a new token, or name another address.'
   return 'Not every theft got a clear refusal: see the table. Name an address that answers the owner of the token with 200.'
 }
 
-function audienceOf(token: string): string {
-  const aud = parseJwt(token)?.claims.aud
-  const first = Array.isArray(aud) ? aud[0] : aud
-  if (typeof first === 'string' && first.startsWith('https://localhost:')) return `${first}/identity`
+async function sampleAddress(): Promise<string> {
+  const api = await findSampleApi()
+  if (api !== undefined) return `${api}/identity`
   throw new Failure(2, 'Name the address to GET: holdfast steal TOKEN URL')
 }
 

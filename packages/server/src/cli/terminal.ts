@@ -15,12 +15,13 @@ export type Styles = Readonly<Record<'good' | 'bad' | 'dim' | 'strong', (text: s
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
+  process.stdout.on('error', leaveWithReader)
   const paint = (format: Parameters<typeof styleText>[0]) => (text: string) =>
     styleText(format, text, { stream: process.stdout })
   return {
     columns: Math.max(process.stdout.columns || Number(process.env.COLUMNS) || 80, 40),
     out: (text) => void process.stdout.write(`${text}\n`),
-    note: (text) => void process.stderr.write(`${text}\n`),
+    note: (text) => void process.stderr.write(`${process.stderr.isTTY ? text : stripVTControlCharacters(text)}\n`),
     input: readInput,
     style: { good: paint('green'), bad: paint('red'), dim: paint('dim'), strong: paint('bold') },
   }
@@ -46,7 +47,7 @@ export function renderTable(rows: readonly (readonly string[])[], columns: numbe
 }
 
 /** Breaks a text at spaces so that no line is wider than `width`, unless a word is. */
-export function wrap(text: string, width: number): readonly string[] {
+function wrap(text: string, width: number): readonly string[] {
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const last = lines.at(-1)
@@ -61,6 +62,12 @@ export function harmless(text: string): string {
   return stripVTControlCharacters(text).replace(/[\p{Cc}\p{Cf}]/gu, (character) =>
     character === '\n' || character === '\t' ? character : '\uFFFD',
   )
+}
+
+/** Whoever read has gone, such as `head`: nothing more is wanted. */
+function leaveWithReader(error: Error): void {
+  if ('code' in error && error.code === 'EPIPE') process.exit(0)
+  throw error
 }
 
 function widthOf(text: string): number {

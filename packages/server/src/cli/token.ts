@@ -9,7 +9,7 @@ import { renderDistance, systemNow } from './moment.ts'
 import { repeated } from './repeated.ts'
 import { programName } from './self.ts'
 import { keepCertificate, keepSession, sessionDirectory } from './session.ts'
-import { renderTable, type Terminal } from './terminal.ts'
+import { harmless, renderTable, type Terminal } from './terminal.ts'
 import { caFor, caOption } from './trust.ts'
 
 interface TokenOptions extends ClientCredentials {
@@ -49,74 +49,74 @@ ${sessionDirectory}/, readable by you only, where call, steal and inspect find t
       --cert .holdfast/tls/mtls.pem --key .holdfast/tls/mtls.key`,
     )
     .action(async (options: TokenOptions) => {
-      const { client: client_id, scope, resource, json, unbound } = options
-      const issuer = await issuerOf(options.issuer)
-      const [ca, pair, authentication] = await Promise.all([
-        caFor(issuer, options.ca),
-        unbound ? undefined : pairOf(options),
-        authenticationOf(options),
-      ])
-      await using client = createClient({
-        issuer,
-        client_id,
-        binding: unbound ? 'none' : 'certificate',
-        ...(pair ? { certificate: pair } : {}),
-        ...(authentication ? { authentication } : {}),
-        ...(scope === undefined ? {} : { scope }),
-        ...(resource === undefined ? {} : { resource }),
-        ...(ca === undefined ? {} : { ca }),
-      })
-      const token = await client.token()
-      const files = pair && (pair.files ?? (await keepCertificate(pair)))
-      await keepSession({ issuer, client: client_id, token: token.access_token, ...files })
-      const thumbprint = (await client.certificate())?.thumbprint
-      const expires = token.expires === undefined ? undefined : token.expires - systemNow()
-      const form = parseJwt(token.access_token) ? 'JWT' : 'reference'
-      if (json) {
-        const { access_token, token_type, scope: granted, confirmation } = token
-        terminal.out(
-          JSON.stringify(
-            {
-              access_token,
-              token_type,
-              expires_in: expires,
-              scope: granted,
-              cnf: confirmation,
-              form,
-              thumbprint,
-              ...files,
-            },
-            null,
-            2,
-          ),
-        )
-        return
+      const gotten = await getToken(options)
+      if (options.json) terminal.out(JSON.stringify(gotten, null, 2))
+      else {
+        terminal.out(gotten.access_token)
+        terminal.note(render(gotten, terminal))
       }
-      terminal.out(token.access_token)
-      const bound = token.confirmation?.['x5t#S256']
-      const { style } = terminal
-      terminal.note(
-        renderTable(
-          [
-            ['form', form],
-            ['bound to', boundTo(bound, thumbprint, form)],
-            ['certificate', files ? files.certificate : 'none'],
-            ...(token.scope === undefined ? [] : [['scope', token.scope]]),
-            ...(expires === undefined ? [] : [['expires', renderDistance(expires)]]),
-            ['kept in', `${sessionDirectory}/`],
-            ['next', `${programName()} call URL`],
-          ].map(([name = '', value = '']) => [style.dim(name), value]),
-          terminal.columns,
-        ),
-      )
     })
 }
 
+type Gotten = Awaited<ReturnType<typeof getToken>>
+
+/** Gets a token and keeps it as the session of this folder. */
+async function getToken(options: TokenOptions) {
+  const { client: client_id, unbound } = options
+  const issuer = await issuerOf(options.issuer)
+  const [ca, pair, authentication] = await Promise.all([
+    caFor(issuer, options.ca),
+    unbound ? undefined : pairOf(options),
+    authenticationOf(options),
+  ])
+  await using client = createClient({
+    issuer,
+    client_id,
+    binding: unbound ? 'none' : 'certificate',
+    ...(pair ? { certificate: pair } : {}),
+    ...(authentication ? { authentication } : {}),
+    ...(options.scope === undefined ? {} : { scope: options.scope }),
+    ...(options.resource === undefined ? {} : { resource: options.resource }),
+    ...(ca === undefined ? {} : { ca }),
+  })
+  const { access_token, token_type, scope, expires, confirmation } = await client.token()
+  const files = pair && (pair.files ?? (await keepCertificate(pair)))
+  await keepSession({ issuer, client: client_id, token: access_token, ...files })
+  return {
+    access_token,
+    token_type,
+    expires_in: expires === undefined ? undefined : expires - systemNow(),
+    scope,
+    cnf: confirmation,
+    form: parseJwt(access_token) ? 'JWT' : 'reference',
+    thumbprint: (await client.certificate())?.thumbprint,
+    ...files,
+  }
+}
+
+function render(gotten: Gotten, { style, columns }: Terminal): string {
+  const { form, scope, expires_in: expires, certificate = 'none' } = gotten
+  const rows = [
+    ['form', form],
+    ['bound to', boundTo(gotten)],
+    ['certificate', certificate],
+    ...(scope === undefined ? [] : [['scope', scope]]),
+    ...(expires === undefined ? [] : [['expires', renderDistance(expires)]]),
+    ['kept in', `${sessionDirectory}/`],
+    ['next', `${programName()} call URL`],
+  ]
+  return renderTable(
+    rows.map(([name = '', value = '']) => [style.dim(name), harmless(value)]),
+    columns,
+  )
+}
+
 /** What the token says; a reference token says nothing, so it is what the server was shown. */
-function boundTo(bound: string | undefined, shown: string | undefined, form: string): string {
+function boundTo({ cnf, thumbprint, form }: Gotten): string {
+  const bound = cnf?.['x5t#S256']
   if (bound !== undefined) return `x5t#S256 ${bound}`
-  if (shown !== undefined && form === 'reference')
-    return `the server keeps it: introspection tells; shown was x5t#S256 ${shown}`
+  if (thumbprint !== undefined && form === 'reference')
+    return `the server knows: introspection tells; it was shown x5t#S256 ${thumbprint}`
   return 'nothing: whoever has this token can use it'
 }
 

@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Seconds } from '@holdfast/pop'
 import type { CertificatePair } from '@holdfast/pop/certificates'
@@ -34,8 +34,8 @@ export async function keepPair(place: string, { now, issuer, make }: Upkeep): Pr
 /** Writes a file so that it is there whole or not at all, readable for its owner only unless said otherwise. */
 export async function writePrivately(file: string, text: string, mode = 0o600): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  await writeFile(`${file}.new`, text, { mode })
-  await chmod(`${file}.new`, mode)
+  await rm(`${file}.new`, { force: true })
+  await writeFile(`${file}.new`, text, { mode, flag: 'wx' })
   await rename(`${file}.new`, file)
 }
 

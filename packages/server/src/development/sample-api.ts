@@ -25,11 +25,21 @@ export function createSampleApi({ issuer, identifier, server, fetch }: SampleApi
     { fetch },
   )
   const listener = { port: Number(new URL(identifier).port), host: 'localhost', origin: identifier }
+  const guarded = protect<IncomingMessage, ServerResponse>(guard, answer)
+  let draining = false
   return createListener(
     { ...listener, certificate: server.certificate, key: server.key },
     { origin: identifier, asks: true, aliasesOnly: false },
-    protect<IncomingMessage, ServerResponse>(guard, answer),
-    () => {},
+    {
+      route(request, response) {
+        if (draining) response.setHeader('connection', 'close')
+        guarded(request, response)
+      },
+      report() {},
+      onDrain() {
+        draining = true
+      },
+    },
   )
 }
 

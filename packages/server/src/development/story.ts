@@ -71,7 +71,7 @@ async function makeCertificate() {
 async function getToken(client: NodeClient, form: 'JWT' | 'handle') {
   const { access_token: token } = await client.token()
   require((parseJwt(token) !== undefined) === (form === 'JWT'), `the token is no ${form}`)
-  const seen = form === 'JWT' ? 'a JWT' : `a handle of ${token.length} characters`
+  const seen = form === 'JWT' ? 'a JWT' : 'an opaque handle'
   return { says: `with client_id, secret and that certificate: ${seen}`, result: token }
 }
 
@@ -106,7 +106,7 @@ async function revoke(client: NodeClient, handle: string, api: NodeClient) {
 
 function refusalOf({ says, outcome, attempts }: TheftResult): string {
   const { status = 0, error, answer = 'nothing was tried' } = worstOf(attempts) ?? {}
-  const tries = attempts.length > 2 ? `, ${attempts.length} spellings` : ''
+  const tries = attempts.length > 2 ? ` (${attempts.length})` : ''
   require(outcome === 'refused', `${says}: ${outcome}: ${status} ${answer}`)
   return `${says}${tries}: ${status} ${error ?? answer}`
 }

@@ -12,7 +12,7 @@ import { signIn } from './sign-in.ts'
 import { token } from './token.ts'
 
 /** The server's metadata, at both well-known addresses: folded from the lists, so that it says what exists. RFC 8414, RFC 8705 §3.3, §5. */
-export const metadata: Endpoint = {
+const metadata: Endpoint = {
   paths: (settings) => [
     `/.well-known/oauth-authorization-server${pathOf(settings)}`,
     `${pathOf(settings)}/.well-known/openid-configuration`,

@@ -20,14 +20,18 @@ const reasons: Readonly<Record<string, Reason>> = {
   ECONNRESET: 'request_incomplete',
 }
 
-/**
- * Mounts the endpoints on Fastify. Every refusal leaves in our own words; paths match to the letter.
- * @param arrivalOf what the listener knows of the request
- */
+/** What the listeners know. */
+export interface Surroundings {
+  arrivalOf(request: IncomingMessage): Arrival
+  /** The server is being closed: each answer ends its connection. */
+  isDraining(): boolean
+}
+
+/** Mounts the endpoints on Fastify. Every refusal leaves in our own words; paths match to the letter. */
 export function createApp(
   endpoints: readonly Endpoint[],
   context: Context,
-  arrivalOf: (request: IncomingMessage) => Arrival,
+  { arrivalOf, isDraining }: Surroundings,
 ): FastifyInstance {
   const app = fastify({
     bodyLimit: mostBodyBytes,
@@ -45,6 +49,17 @@ export function createApp(
     }
   })
 
+  /** Past Fastify's serialisation and hooks, of which we use none. */
+  const send = ({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply => {
+    const length = status === 304 ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+    if (isDraining()) reply.raw.setHeader('connection', 'close')
+    reply
+      .hijack()
+      .raw.writeHead(status, nodeHeaders({ ...headers, ...length, 'x-content-type-options': 'nosniff' }))
+      .end(body)
+    return reply
+  }
+
   const refuse = (
     refused: Refused,
     request: FastifyRequest,
@@ -58,7 +73,7 @@ export function createApp(
   }
   const renderAt = (path: string, refused: Refused, { raw, headers }: FastifyRequest): Outbound =>
     paths.get(path)?.renderRefusal?.(refused, { headers: raw.headersDistinct }, context.settings) ??
-    renderRefusal(refused, /^basic /i.test(headers.authorization ?? ''))
+    renderRefusal(refused, /^basic( |$)/i.test(headers.authorization ?? ''))
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (request.is404) return refuseAddress(request, reply)
     const refused = translate(error)
@@ -102,16 +117,6 @@ function addressOf({ raw: { url = '' } }: FastifyRequest): string {
 function requirePath(path: string, { url = '' }: IncomingMessage): void {
   const query = url.indexOf('?')
   if ((query < 0 ? url : url.slice(0, query)) !== path) throw new Refused('endpoint_unknown')
-}
-
-/** Past Fastify's serialisation and hooks, of which we use none. */
-function send({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply {
-  const length = status === 304 ? {} : { 'content-length': String(Buffer.byteLength(body)) }
-  reply
-    .hijack()
-    .raw.writeHead(status, nodeHeaders({ ...headers, ...length, 'x-content-type-options': 'nosniff' }))
-    .end(body)
-  return reply
 }
 
 function translate(error: FastifyError | Error): Refused {

@@ -14,6 +14,8 @@ import { type Arrival, nodeHeaders } from './exchange.ts'
 /** A listener, and how to stop it. */
 export interface Listening {
   listen(): Promise<void>
+  /** From the next connection on. Those that are open go on with the old one. */
+  useCertificate(pair: Pick<Listener, 'certificate' | 'key'>): void
   /** Lets requests in flight finish, takes no new ones. */
   close(): Promise<void>
 }
@@ -31,6 +33,14 @@ const limits = {
 /** So long requests in flight may take to finish, in milliseconds. */
 const longestDrain = 10_000
 
+/** Where requests and news go. */
+export interface Surroundings {
+  route(request: IncomingMessage, response: ServerResponse): void
+  report(report: Report): void
+  /** From now on each answer ends its connection. */
+  onDrain(): void
+}
+
 /**
  * One TLS listener. One that asks for client certificates takes any, or none: what they are worth is judged later.
  * `decisions.md` 2.2: RFC 8705 §6.2, RFC 9325.
@@ -39,20 +49,17 @@ const longestDrain = 10_000
 export function createListener(
   listener: Listener,
   arrival: Arrival,
-  route: (request: IncomingMessage, response: ServerResponse) => void,
-  report: (report: Report) => void,
+  { route, report, onDrain }: Surroundings,
 ): Listening {
   const { certificate: cert, key, host, port } = listener
-  const server = createServer({ ...(arrival.asks ? clientCertificateTlsOptions : tlsOptions), ...limits, cert, key })
-  let draining = false
-
+  const tls = arrival.asks ? clientCertificateTlsOptions : tlsOptions
+  const server = createServer({ ...tls, ...limits, cert, key })
   const refuse = (reason: Reason, response: ServerResponse) => {
     const { status, headers, body } = farewell(new Refused(reason), report)
     response.writeHead(status, nodeHeaders(headers)).end(body)
   }
 
   const take = (request: IncomingMessage, response: ServerResponse) => {
-    if (draining) response.setHeader('connection', 'close')
     if (!/^\/(?!\/)/.test(request.url ?? '')) return refuse('request_target_malformed', response)
     route(request, response)
   }
@@ -75,8 +82,9 @@ export function createListener(
       await open(server, { port, ...(host === undefined ? {} : { host: host === 'localhost' ? '127.0.0.1' : host }) })
       if (host === 'localhost') doors.push(...(await openBeside(server, port)))
     },
+    useCertificate: (next) => server.setSecureContext({ ...tls, cert: next.certificate, key: next.key }),
     async close() {
-      draining = true
+      onDrain()
       await Promise.all([drain(server), ...doors.slice(1).map(shut)])
     },
   }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Administration } from '../administration/administration.ts'
 import { AdministrationError } from '../administration/administration-error.ts'
 import type { Report } from '../ports/report.ts'
-import { createManagement, type Management, reachable } from './management.ts'
+import { createManagement, type Management } from './management.ts'
 
 describe('the management socket', () => {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-management-'))
@@ -18,6 +18,7 @@ describe('the management socket', () => {
 
   beforeAll(async () => {
     writeFileSync(join(directory, 'holdfast.sock'), 'left over')
+    writeFileSync(join(directory, 'holdfast.db'), '')
     const administration: Administration = {
       async administer(command, data) {
         asked.push([command, data])
@@ -45,7 +46,7 @@ describe('the management socket', () => {
 
   async function send({ method, path, type, body }: typeof valid) {
     const sent = request({
-      socketPath: reachable(management.socket),
+      socketPath: management.socket,
       method,
       path,
       headers: { 'content-type': type, 'content-length': Buffer.byteLength(body) },
@@ -107,5 +108,29 @@ describe('the management socket', () => {
     await management.close()
     expect(existsSync(management.socket)).toBe(false)
     await management.listen()
+  })
+
+  it('names the database that it administers', async () => {
+    const { status, body } = await send({ ...valid, method: 'GET', path: '/', body: '' })
+    expect({ status, body }).toEqual({ status: 200, body: { database: realpathSync(join(directory, 'holdfast.db')) } })
+  })
+
+  it('leaves the socket of another server in the folder alone, and says so', async () => {
+    const database = join(directory, 'other.db')
+    const administration: Administration = { administer: () => Promise.reject(new Error('not called')) }
+    const second = createManagement({ database, administration, report: (report) => reports.push(report) })
+    await second.listen()
+    expect(reports).toMatchObject([{ level: 'warn', event: 'management_unavailable' }])
+    await second.close()
+    expect((await send(valid)).status).toBe(200)
+  })
+
+  it('does without, and says so, where its path is longer than the system takes', async () => {
+    const database = join(directory, 'x'.repeat(200), 'holdfast.db')
+    const administration: Administration = { administer: () => Promise.reject(new Error('not called')) }
+    const unreachable = createManagement({ database, administration, report: (report) => reports.push(report) })
+    await unreachable.listen()
+    expect(reports).toMatchObject([{ level: 'warn', event: 'management_unavailable' }])
+    await unreachable.close()
   })
 })

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
-import { chmod, rm } from 'node:fs/promises'
+import { chmod, realpath, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
 import { dirname, join, relative } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
 import { isJsonObject, parseJsonObject } from '@holdfast/pop'
 import { type Administration, isCommandName } from '../administration/administration.ts'
 import { AdministrationError } from '../administration/administration-error.ts'
@@ -10,7 +12,7 @@ import type { Report } from '../ports/report.ts'
 /** The socket through which the operator's commands reach a running server. */
 export interface Management {
   readonly socket: string
-  /** Only whoever owns the database may call this: a socket that lies there is taken to be left over. */
+  /** Takes the place of a socket that was left over, not of one that another server in this folder listens on. */
   listen(): Promise<void>
   close(): Promise<void>
 }
@@ -24,17 +26,17 @@ export function managementSocket(database: string): string {
   return join(dirname(database), 'holdfast.sock')
 }
 
-/** The shorter spelling of a socket's path: the system takes only so many bytes. */
-export function reachable(socket: string): string {
-  const near = relative(process.cwd(), socket)
-  const path = near.length < socket.length ? near : socket
-  if (Buffer.byteLength(path) <= pathLimit) return path
-  throw new Error(`The path of the socket is longer than the ${pathLimit} bytes that systems take: ${socket}`)
+/**
+ * The path of a socket in a spelling that systems take: relative to the working directory where it is too long.
+ * @returns undefined when it is too long either way
+ */
+export function reachable(socket: string): string | undefined {
+  return [socket, relative(process.cwd(), socket)].find((path) => Buffer.byteLength(path) <= pathLimit)
 }
 
 /**
  * Serves the operator's commands on a Unix socket that only the owner of the process can open: `POST /command` with
- * a JSON object, answered by JSON. Nothing else is served, and nothing is ever served to a network.
+ * a JSON object, answered by JSON; `GET /` names the database. Nothing is ever served to a network.
  */
 export function createManagement({
   database,
@@ -49,7 +51,7 @@ export function createManagement({
   const server = createServer(
     { maxHeaderSize: 4096, requestTimeout: 10_000, headersTimeout: 5_000 },
     (request, response) => {
-      answer(request, administration).then(
+      answer(request, { administration, database }).then(
         (answered) => send(response, answered),
         (cause: unknown) => {
           report({ level: 'error', event: 'management_failed', cause })
@@ -64,8 +66,11 @@ export function createManagement({
   return {
     socket,
     async listen() {
+      const path = reachable(socket)
+      if (path === undefined) return report({ level: 'warn', event: 'management_unavailable', seen: tooLong })
+      if (await isAnswered(path)) return report({ level: 'warn', event: 'management_unavailable', seen: taken })
       await rm(socket, { force: true })
-      await listenPrivately(server, socket)
+      await listenPrivately(server, path)
     },
     async close() {
       if (!server.listening) return
@@ -82,7 +87,12 @@ interface Answer {
   readonly body: unknown
 }
 
-async function answer(request: IncomingMessage, administration: Administration): Promise<Answer> {
+async function answer(
+  request: IncomingMessage,
+  { administration, database }: { readonly administration: Administration; readonly database: string },
+): Promise<Answer> {
+  if (request.method === 'GET' && request.url === '/')
+    return { status: 200, body: { database: await realpath(database) } }
   const command = request.url?.slice(1) ?? ''
   if (!isCommandName(command)) return refusal(404, 'unknown_command', 'This server does not know the command.')
   if (request.method !== 'POST' || request.headers['content-type'] !== 'application/json')
@@ -120,16 +130,33 @@ function send(response: ServerResponse, { status, body }: Answer): void {
   response.end(JSON.stringify(isJsonObject(body) ? body : {}))
 }
 
-/** The socket is made under a umask that shuts everybody else out: between `bind` and `chmod` it would stand open. */
-async function listenPrivately(server: Server, socket: string): Promise<void> {
-  const path = reachable(socket)
+const tooLong = `the path of holdfast.sock has more than ${pathLimit} bytes: commands need the server to be stopped`
+
+const taken = 'another server listens on holdfast.sock in this folder: commands need this one to be stopped'
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect({ path })
+    connection.once('error', () => resolve(false))
+    connection.once('connect', () => {
+      connection.destroy()
+      resolve(true)
+    })
+  })
+}
+
+/**
+ * The socket is made under a umask that shuts everybody else out: between `bind` and `chmod` it would stand open.
+ * A worker thread has no umask of its own to set.
+ */
+async function listenPrivately(server: Server, path: string): Promise<void> {
   const listening = once(server, 'listening')
-  const before = process.umask(0o177)
+  const before = isMainThread ? process.umask(0o177) : undefined
   try {
     server.listen({ path })
   } finally {
-    process.umask(before)
+    if (before !== undefined) process.umask(before)
   }
   await listening
-  await chmod(socket, 0o600)
+  await chmod(path, 0o600)
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import { parsePem } from '@holdfast/pop/certificates'
+import { parseCrls, parsePem } from '@holdfast/pop/certificates'
 import { type Listener, type Settings, SettingsError } from '../settings.ts'
 import type { TrustGroup } from './trust-groups.ts'
 
@@ -11,10 +11,7 @@ export function readFiles(settings: Settings, directory: string): Settings {
   const file = resolve(directory, store.file)
   return {
     ...settings,
-    listen: {
-      public: readListener(listen.public, 'listen.public', directory),
-      ...(listen.mutualTls && { mutualTls: readListener(listen.mutualTls, 'listen.mutualTls', directory) }),
-    },
+    listen: readListeners(listen, directory),
     mutualTls: {
       ...mutualTls,
       trustGroups: Object.fromEntries(
@@ -27,36 +24,59 @@ export function readFiles(settings: Settings, directory: string): Settings {
     pages: { ...pages, ...(pages.logo !== undefined && { logo: readLogo(resolve(directory, pages.logo)) }) },
     store: { file },
     keys: { encryptionKey: keys.encryptionKey === undefined ? `${file}.key` : resolve(directory, keys.encryptionKey) },
-    outbound: { ...outbound, ...(outbound.ca !== undefined && { ca: readPem(outbound.ca, 'outbound.ca', directory) }) },
+    outbound: {
+      ...outbound,
+      ...(outbound.ca !== undefined && { ca: readAuthorities(outbound.ca, 'outbound.ca', directory) }),
+    },
+  }
+}
+
+/** The listeners with the files read that hold their certificates and keys. @throws {@link SettingsError} */
+export function readListeners(listen: Settings['listen'], directory: string): Settings['listen'] {
+  return {
+    public: readListener(listen.public, 'listen.public', directory),
+    ...(listen.mutualTls && { mutualTls: readListener(listen.mutualTls, 'listen.mutualTls', directory) }),
   }
 }
 
 function readListener(listener: Listener, where: string, directory: string): Listener {
   const certificate = readPem(listener.certificate, `${where}.certificate`, directory)
   const key = readPem(listener.key, `${where}.key`, directory)
+  requirePair(certificate, key, where)
+  return { ...listener, certificate, key }
+}
+
+function requirePair(cert: string, key: string, where: string): void {
   try {
-    createSecureContext({ cert: certificate, key })
+    createSecureContext({ cert, key })
   } catch (cause) {
     throw new SettingsError(
       `${where}: certificate and key cannot be used (${messageOf(cause)}). Write PEM files of a pair.`,
     )
   }
-  return { ...listener, certificate, key }
 }
 
 function readGroup({ ca, crl }: TrustGroup, where: string, directory: string): TrustGroup {
-  const text = readPem(ca, `${where}.ca`, directory)
+  const text = readAuthorities(ca, `${where}.ca`, directory)
+  if (crl === undefined) return { ca: text }
+  const path = resolve(directory, crl)
+  const lists = readText(path, `${where}.crl`)
+  try {
+    parseCrls(lists)
+  } catch {
+    throw new SettingsError(`${where}.crl: ${path} holds no revocation list. Write a PEM file of X509 CRL blocks.`)
+  }
+  return { ca: text, crl: path }
+}
+
+function readAuthorities(value: string, where: string, directory: string): string {
+  const text = readPem(value, where, directory)
   try {
     if (parsePem(text).length === 0) throw new Error('there is none')
   } catch (cause) {
-    throw new SettingsError(
-      `${where}.ca: holds no CA certificates (${messageOf(cause)}). Write a PEM file of the CAs of this group.`,
-    )
+    throw new SettingsError(`${where}: holds no CA certificates (${messageOf(cause)}). Write a PEM file of the CAs.`)
   }
-  if (crl === undefined) return { ca: text }
-  const path = resolve(directory, crl)
-  readText(path, `${where}.crl`)
-  return { ca: text, crl: path }
+  return text
 }
 
 /** A value that is a PEM text, or names a file that holds one. */

@@ -56,19 +56,19 @@ describe('trying to steal a token', () => {
 
   it('finds nothing at an API that compares the certificate of the connection', async () => {
     const found = await steal((request) => fingerprintOf(request) === digest(owner))
-    expect(found).toEqual({ safe: true, owner: 'stolen', outcomes: allRefused })
+    expect(found).toEqual({ safe: true, owner: 'admitted', outcomes: allRefused })
   })
 
   it('finds everything at an API that looks at the token only', async () => {
     const { safe, outcomes } = await steal(() => true)
-    expect({ safe, ...outcomes }).toMatchObject({ safe: false, 'no certificate': 'stolen', 'same name': 'stolen' })
+    expect({ safe, ...outcomes }).toMatchObject({ safe: false, 'no certificate': 'admitted', 'same name': 'admitted' })
   })
 
   it('finds the API that compares names', async () => {
     const found = await steal((request) => peerOf(request)?.subject === 'CN=owner')
     expect(found).toMatchObject({
       safe: false,
-      outcomes: { ...allRefused, 'same name': 'stolen', 'borrowed chain': 'stolen' },
+      outcomes: { ...allRefused, 'same name': 'admitted', 'borrowed chain': 'admitted' },
     })
   })
 
@@ -78,7 +78,7 @@ describe('trying to steal a token', () => {
       const found = await steal(
         (request) => request.headers[name] !== undefined || fingerprintOf(request) === digest(owner),
       )
-      expect(found).toMatchObject({ safe: false, outcomes: { ...allRefused, 'forged header': 'stolen' } })
+      expect(found).toMatchObject({ safe: false, outcomes: { ...allRefused, 'forged header': 'admitted' } })
     },
   )
 
@@ -89,7 +89,11 @@ describe('trying to steal a token', () => {
       minVersion: version,
       maxVersion: version,
     })
-    expect(found).toEqual({ safe: false, owner: 'stolen', outcomes: { ...allRefused, 'resumed session': 'stolen' } })
+    expect(found).toEqual({
+      safe: false,
+      owner: 'admitted',
+      outcomes: { ...allRefused, 'resumed session': 'admitted' },
+    })
   })
 
   it('shows nothing at an API that refuses the owner too', async () => {
@@ -106,8 +110,8 @@ describe('trying to steal a token', () => {
   })
 
   it.each([
-    [200, '', 'stolen'],
-    [204, '', 'stolen'],
+    [200, '', 'admitted'],
+    [204, '', 'admitted'],
     [401, '', 'refused'],
     [401, 'Bearer error="invalid_token"', 'refused'],
     [400, 'Bearer error="invalid_request"', 'refused'],

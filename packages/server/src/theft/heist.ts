@@ -31,7 +31,7 @@ export async function tryThefts(loot: Loot, observe: (result: TheftResult) => vo
     results.push(result)
   }
   const safe =
-    (owner === undefined || owner.outcome === 'stolen') &&
+    (owner === undefined || owner.outcome === 'admitted') &&
     results.every(({ outcome }) => outcome === 'refused' || outcome === 'untried')
   return { ...(owner ? { owner } : {}), thefts: results, safe }
 }
@@ -39,7 +39,7 @@ export async function tryThefts(loot: Loot, observe: (result: TheftResult) => vo
 /** The attempt of a theft that went furthest. */
 export function worstOf(attempts: readonly Attempt[]): Attempt | undefined {
   return (
-    attempts.find(({ outcome }) => outcome === 'stolen') ??
+    attempts.find(({ outcome }) => outcome === 'admitted') ??
     attempts.find(({ outcome }) => outcome === 'unclear') ??
     attempts[0]
   )

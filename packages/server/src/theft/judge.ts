@@ -23,7 +23,7 @@ export function judge({ status, challenge }: Pick<Reply, 'status' | 'challenge'>
 }
 
 function outcomeOf(status: number, challenge: string, error: string | undefined): Attempt['outcome'] {
-  if (status >= 200 && status < 300) return 'stolen'
+  if (status >= 200 && status < 300) return 'admitted'
   const refused =
     status === 401 || (status === 400 && challenge !== '') || (status === 403 && error !== 'insufficient_scope')
   return refused ? 'refused' : 'unclear'

@@ -21,11 +21,11 @@ export interface Theft {
 }
 
 /**
- * What came of one request of a thief. `refused`: the API said no for the token's sake. `stolen`: it answered.
+ * What came of one request of a thief. `refused`: the API said no for the token's sake. `admitted`: it answered.
  * `unclear`: neither, such as a 404 or a 503, which shows nothing.
  */
 export interface Attempt {
-  readonly outcome: 'refused' | 'stolen' | 'unclear'
+  readonly outcome: 'refused' | 'admitted' | 'unclear'
   /** Which variant of the theft, where there are several. */
   readonly variant?: string
   readonly status?: number

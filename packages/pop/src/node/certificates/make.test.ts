@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, createServer } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { requirePrograms } from '../../../../../conformance/requires.ts'
 import { keyTypes } from './key-type.ts'
 import { type CertificatePair, createCertificateAuthority, createClientCertificate, issueCertificate } from './make.ts'
 import { certificateKeyOf, derOf, thumbprintOf, x509Of } from './read.ts'
@@ -13,7 +14,7 @@ import { structureOf } from './structure.ts'
 const now = Date.UTC(2026, 0, 31, 12) / 1000
 const context = { now: () => now }
 
-describe('a client certificate made on the fly', () => {
+requirePrograms('openssl')('a client certificate made on the fly', () => {
   it('is the one of the seed page, as openssl reads it', async () => {
     const text = openssl(await createClientCertificate({ name: 'client' }, context))
     expect(text).toMatch(/Version: 3 \(0x2\)/)
@@ -113,7 +114,7 @@ describe('certificates of every kind of key', async () => {
   }
 })
 
-describe('openssl verify', async () => {
+requirePrograms('openssl')('openssl verify', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-make-'))
   afterAll(() => rmSync(folder, { recursive: true }))
   const file = (name: string, text: string) => {
@@ -153,7 +154,7 @@ describe('openssl verify', async () => {
   )
 })
 
-describe('other certificates', async () => {
+requirePrograms('openssl')('other certificates', async () => {
   const authority = await createCertificateAuthority({ name: 'Example CA' })
 
   it('is a CA that may sign certificates and lists, ten years long', () => {

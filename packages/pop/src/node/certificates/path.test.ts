@@ -33,7 +33,7 @@ const chain = ders(leaf, middle)
 const anchors = ders(root)
 
 describe('RFC 8705 §2.1 a path to a trust group', () => {
-  it('[RFC8705-2.1.a] is found, more than once with the same bytes', async () => {
+  it('[RFC8705-2.1-1] is found, more than once with the same bytes', async () => {
     expect(await verdict({ chain, anchors, now })).toBe('accepted')
     expect(await verdict({ chain, anchors, now })).toBe('accepted')
   })

@@ -15,7 +15,7 @@ describe('RFC 8705 §2.2 certificates that a client registers', async () => {
   const [rsa, ec] = made
   if (!rsa || !ec) throw new Error('no certificates')
 
-  it.each(made)('[RFC8705-2.2.b] takes the certificate of a $keyType key whose members agree', ({ der, jwk }) => {
+  it.each(made)('[RFC8705-2.2.2-2] takes the certificate of a $keyType key whose members agree', ({ der, jwk }) => {
     const registered = registeredCertificate(jwk)
     expect(registered && sameCertificate(registered, der)).toBe(true)
   })
@@ -24,7 +24,7 @@ describe('RFC 8705 §2.2 certificates that a client registers', async () => {
     expect(registeredCertificate({ kty: 'EC', x5c: ec.jwk.x5c })).toEqual(ec.der)
   })
 
-  it('looks at the first certificate only', () => {
+  it('[RFC8705-2.2.2-1] looks at the first certificate only', () => {
     expect(registeredCertificate({ ...ec.jwk, x5c: [...ec.jwk.x5c, ...rsa.jwk.x5c] })).toEqual(ec.der)
     expect(registeredCertificate({ ...ec.jwk, x5c: [...rsa.jwk.x5c, ...ec.jwk.x5c] })).toBeUndefined()
   })
@@ -42,7 +42,7 @@ describe('RFC 8705 §2.2 certificates that a client registers', async () => {
     ['base64url', { x5c: [ec.der.toString('base64url')] }],
     ['white space in the base64', { x5c: [` ${ec.der.toString('base64')}`] }],
     ['bytes behind the certificate', { x5c: [Buffer.concat([ec.der, Buffer.from([0])]).toString('base64')] }],
-  ])('[RFC8705-2.2.b] gives nothing for %s', (_, wrong) => {
+  ])('[RFC8705-2.2.2-2] gives nothing for %s', (_, wrong) => {
     expect(registeredCertificate({ ...ec.jwk, ...wrong })).toBeUndefined()
   })
 

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { BmpString, PrintableString, TeletexString, Utf8String } from 'asn1js'
 import { describe, expect, it } from 'vitest'
+import { requirePrograms } from '../../../../../conformance/requires.ts'
 import { type DistinguishedName, parseDistinguishedName } from './distinguished-name.ts'
 import type { AlternativeNames } from './extensions.ts'
 import { generatePrivateKey } from './key-type.ts'
@@ -192,22 +193,24 @@ describe('RFC 4514 names as text', () => {
     expect(formatDistinguishedName(await certificateOf({ subject: [] }))).toBeUndefined()
   })
 
-  it('takes what openssl x509 -nameopt RFC2253 writes', async () => {
-    const subject = name(
-      [[c, 'DE']],
-      [[o, 'Zoë, Söhne + Co. "x"']],
-      [
-        [cn, '#1 '],
-        [uid, 'u'],
-      ],
-    )
-    const der = await certificateOf({ subject })
-    const arguments_ = ['x509', '-inform', 'DER', '-noout', '-subject', '-nameopt', 'RFC2253']
-    const value = execFileSync('openssl', arguments_, { input: der })
-      .toString()
-      .replace(/^subject=/, '')
-      .replace(/\n$/, '')
-    expect(matchesSubject(der, { kind: 'tls_client_auth_subject_dn', value })).toBe(true)
+  requirePrograms('openssl')('beside openssl', () => {
+    it('takes what openssl x509 -nameopt RFC2253 writes', async () => {
+      const subject = name(
+        [[c, 'DE']],
+        [[o, 'Zoë, Söhne + Co. "x"']],
+        [
+          [cn, '#1 '],
+          [uid, 'u'],
+        ],
+      )
+      const der = await certificateOf({ subject })
+      const arguments_ = ['x509', '-inform', 'DER', '-noout', '-subject', '-nameopt', 'RFC2253']
+      const value = execFileSync('openssl', arguments_, { input: der })
+        .toString()
+        .replace(/^subject=/, '')
+        .replace(/\n$/, '')
+      expect(matchesSubject(der, { kind: 'tls_client_auth_subject_dn', value })).toBe(true)
+    })
   })
 })
 

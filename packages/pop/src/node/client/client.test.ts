@@ -136,6 +136,21 @@ describe('a certificate that the caller brings', () => {
     expect(tokens()).toBe(2)
   })
 
+  it('serves to its end while the function fails, and then the failure is told', async () => {
+    const server = await start()
+    const notAfter = new X509Certificate(alice.certificate).validToDate.getTime() / 1000
+    const clock = { now: notAfter - 86_401 }
+    const failure = new Error('no certificate today')
+    let given = Promise.resolve(alice)
+    const client = createClientOf(server, { certificate: () => given }, { now: () => clock.now })
+    await client.token()
+    given = Promise.reject(failure)
+    clock.now = notAfter
+    expect((await client.token()).confirmation).toEqual({ 'x5t#S256': alice.thumbprint })
+    clock.now = notAfter + 1
+    await expect(client.token()).rejects.toBe(failure)
+  })
+
   it('goes before one that is still being made', async () => {
     const server = await start()
     const making = Promise.withResolvers<CertificatePair>()

@@ -39,10 +39,9 @@ const margin: Seconds = 86_400
 /**
  * Creates a client that proves possession of its certificate's key on every connection. RFC 8705.
  *
- * Nothing is made and nothing is sent before the first call. A certificate that was handed over as it is cannot be
+ * Nothing is checked, made or sent before the first call. A certificate that was handed over as it is cannot be
  * renewed by the client: past its end every call fails with `certificate_expired`.
  *
- * @throws {@link ClientError} `certificate_missing`
  * @example
  * const client = createClient({ issuer: 'https://localhost:5001', client_id: 'client', client_secret: 'secret', scope: 'api1', ca })
  * const response = await client.fetch('https://localhost:5003/identity')
@@ -78,10 +77,16 @@ export function createClient(options: NodeClientOptions, context: Partial<Client
     else void replace(next)
   }
 
-  /** Leaves an identity in `present` that was not retired, unless the client was closed. */
+  /**
+   * Leaves an identity in `present` that was not retired, unless the client was closed. While no other certificate can
+   * be had, the old one serves to its end.
+   */
   const ready = async (): Promise<void> => {
     const isDue = !present || (typeof source === 'function' && isEnding(present.certificate, now()))
-    if (isDue && closed === undefined) await flights('', renew)
+    if (!isDue || closed !== undefined) return
+    await flights('', renew).catch((cause) => {
+      if (!present || isPast(present.certificate, now())) throw cause
+    })
   }
 
   const run = async <T>(call: (client: Client) => Promise<T>): Promise<T> => {
@@ -124,10 +129,12 @@ function isEnding(certificate: CertificateFacts | undefined, now: Seconds): bool
   return now >= notAfter - Math.min(margin, (notAfter - notBefore) / 5)
 }
 
+function isPast(certificate: CertificateFacts | undefined, now: Seconds): certificate is CertificateFacts {
+  return certificate !== undefined && now > certificate.notAfter
+}
+
 function requireValid(certificate: CertificateFacts | undefined, now: Seconds): void {
-  if (certificate && now > certificate.notAfter) {
-    throw new ClientError('certificate_expired', {
-      detail: `It ended at ${new Date(certificate.notAfter * 1000).toISOString()}.`,
-    })
-  }
+  if (!isPast(certificate, now)) return
+  const ended = new Date(certificate.notAfter * 1000).toISOString()
+  throw new ClientError('certificate_expired', { detail: `It ended at ${ended}.` })
 }

@@ -20,6 +20,7 @@ export function connectionError(thrown: unknown, { origin, hasCertificate, hasAn
   const cause = thrown instanceof TypeError && thrown.cause !== undefined ? thrown.cause : thrown
   const code = codeOf(cause)
   const detail = `${origin} (${code})`
+  if (closed.has(code)) return new ClientError('client_closed', { cause })
   if (timeouts.has(code)) return new ClientError('deadline_exceeded', { detail, cause })
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return new ClientError('server_untrusted', { detail: `It is for another name: ${detail}.`, cause })
@@ -35,6 +36,8 @@ export function connectionError(thrown: unknown, { origin, hasCertificate, hasAn
 }
 
 const timeouts = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])
+
+const closed = new Set(['UND_ERR_CLOSED', 'UND_ERR_DESTROYED'])
 
 const lost = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 

@@ -24,7 +24,8 @@ const patience: Seconds = 10
  * A `fetch` of one identity: all its connections show this certificate, and nobody else uses them.
  *
  * TLS sessions are never resumed, since a resumed one would bring the identity that it began with. When a connection is
- * lost, the next request uses a fresh one. There is no way to switch the check of the server's certificate off.
+ * lost, the next request uses a fresh one. Redirects are given back, not followed: they would show the certificate to
+ * another origin. There is no way to switch the check of the server's certificate off.
  */
 export class MutualTls {
   readonly #hasCertificate: boolean
@@ -115,6 +116,6 @@ function isCertificate(pem: string): boolean {
 
 /** Node's own `fetch` takes undici's dispatcher; the types of the web do not know it. */
 function withDispatcher(init: RequestInit | undefined, dispatcher: Agent): RequestInit {
-  const own: object = { redirect: 'manual', ...init, dispatcher }
+  const own: object = { ...init, redirect: 'manual', dispatcher }
   return own as RequestInit
 }

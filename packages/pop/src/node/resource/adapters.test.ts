@@ -156,8 +156,12 @@ describe.each(Object.entries(adapters))('RFC 8705 §3 over real TLS, behind %s',
       status: 401,
       challenge: 'Bearer resource_metadata="https://api.test/.well-known/oauth-protected-resource"',
     })
-    const twice = ['authorization', `Bearer ${token}`, 'authorization', `Bearer ${token}`]
-    expect(await call(port, { pair: own, headers: twice })).toMatchObject({ status: 400, challenge: undefined })
+    const twice = ['host', 'localhost', 'authorization', `Bearer ${token}`, 'Authorization', `Bearer ${token}`]
+    expect(await call(port, { pair: own, headers: twice })).toMatchObject({
+      status: 400,
+      challenge: undefined,
+      body: expect.stringContaining('invalid_request'),
+    })
     expect(await call(port, { pair: own, path: `/orders?access_token=${token}` })).toMatchObject({ status: 400 })
     expect(await call(port, { pair: own, path: '//evil.test/orders' })).toMatchObject({ status: 400 })
     expect(await call(port, { pair: own, path: 'https://evil.test/orders' })).toMatchObject({ status: 400 })

@@ -4,6 +4,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { requirePrograms } from '../../../../../conformance/requires.ts'
 import { presentInHandshake } from '../../testing/handshake.ts'
 import { keyTypes } from '../certificates/key-type.ts'
 import { createCertificateAuthority, createClientCertificate, issueCertificate } from '../certificates/make.ts'
@@ -49,7 +50,7 @@ describe('the certificate of a connection', () => {
   })
 })
 
-describe('what a listener says when it asks for a certificate', () => {
+requirePrograms('openssl')('what a listener says when it asks for a certificate', () => {
   it('names no CAs, since many clients send nothing that no name fits', async () => {
     const { certificate: cert, key } = await issueCertificate({
       subject: 'localhost',

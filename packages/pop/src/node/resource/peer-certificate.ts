@@ -1,12 +1,17 @@
-import type { X509Certificate } from 'node:crypto'
 import type { PresentedCertificate } from '../../foundation/certificate-facts.ts'
 import { Refused } from '../../oauth/refusal.ts'
+
+/** What is read of a certificate: `X509Certificate` fits. */
+export interface PeerCertificate {
+  readonly raw: { toString(encoding: 'base64'): string }
+  readonly issuerCertificate?: PeerCertificate | undefined
+}
 
 /** What is asked of a TLS connection; a plain one has none of it. */
 export interface PeerSocket {
   /** Every socket has it: without a member in common a plain one would not fit the type. */
   readonly destroyed?: boolean
-  getPeerX509Certificate?(): X509Certificate | undefined
+  getPeerX509Certificate?(): PeerCertificate | undefined
   isSessionReused?(): boolean
 }
 
