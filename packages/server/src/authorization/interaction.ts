@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import type { AuthorizationRequest } from '../model/authorization.ts'
 import type { Client } from '../model/client.ts'
 import { isClaimable } from '../model/redirect-uri.ts'
+import { subjectFor } from '../tokens/subject.ts'
 import type { SignedIn } from './session.ts'
 
 /** What a request still needs of the person. */
@@ -26,7 +27,7 @@ export async function findStep(
   context: Context,
 ): Promise<Step> {
   const silent = request.prompt.includes('none')
-  if (!signedIn || mustSignIn(request, signedIn, done, context)) {
+  if (!signedIn || mustSignIn(request, client, { signedIn, done }, context)) {
     if (silent || done === 'signed-in') throw new Refused('login_required')
     return { step: 'sign-in' }
   }
@@ -41,13 +42,13 @@ export async function findStep(
 /** Who has just signed in is fresh enough, but may be the wrong one. */
 function mustSignIn(
   { prompt, maxAge, subjectHint }: AuthorizationRequest,
-  { session }: SignedIn,
-  done: Done,
-  { now }: Context,
+  client: Client,
+  { signedIn: { session }, done }: { readonly signedIn: SignedIn; readonly done: Done },
+  context: Context,
 ): boolean {
-  if (subjectHint !== undefined && subjectHint !== session.subject) return true
+  if (subjectHint !== undefined && subjectHint !== subjectFor(client, session.subject, context)) return true
   if (done === 'signed-in') return false
-  return prompt.includes('login') || (maxAge !== undefined && now() - session.authenticated >= maxAge)
+  return prompt.includes('login') || (maxAge !== undefined && context.now() - session.authenticated > maxAge)
 }
 
 /**

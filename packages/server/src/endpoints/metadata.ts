@@ -9,6 +9,7 @@ import { publish } from './publish.ts'
 import { pushedAuthorization } from './pushed-authorization.ts'
 import { revoke } from './revoke.ts'
 import { signIn } from './sign-in.ts'
+import { signOut } from './sign-out.ts'
 import { token } from './token.ts'
 
 /** The server's metadata, at both well-known addresses: folded from the lists, so that it says what exists. RFC 8414, RFC 8705 §3.3, §5. */
@@ -29,6 +30,7 @@ export const endpoints: readonly Endpoint[] = [
   pushedAuthorization,
   signIn,
   consent,
+  signOut,
   token,
   introspect,
   revoke,
