@@ -30,10 +30,11 @@ const longestChain = 10
  * judgement, names, dates and policies that of pkijs, on exactly that path; the rest of RFC 5280 §6.1.4 is here.
  * Does not compare the subject; `matchesSubject` does.
  *
+ * @returns the last moment at which the same evidence would be judged so
  * @throws {@link Refused} `client_certificate_path`, `client_certificate_purpose`, `client_certificate_revoked`,
  * `client_certificate_dates`, `client_certificate_key`, each with what was seen
  */
-export async function verifyPath({ chain, anchors, crls, now }: PathOptions): Promise<void> {
+export async function verifyPath({ chain, anchors, crls, now }: PathOptions): Promise<Seconds> {
   const [leaf, ...others] = chain.length > longestChain ? [] : chain.map(readPathLink)
   if (!leaf) throw new Refused('client_certificate_path', { seen: `${chain.length} certificates` })
   let refused = new Refused('client_certificate_path', { seen: 'no issuer' })
@@ -42,8 +43,8 @@ export async function verifyPath({ chain, anchors, crls, now }: PathOptions): Pr
       const path: Path = [readPathCertificate(first), ...rest.map(readPathCertificate)]
       requireLeaf(path[0])
       await requirePath(path, now)
-      if (crls) requireNotRevoked(path, crls, now)
-      return
+      const listed = crls ? requireNotRevoked(path, crls, now) : Number.POSITIVE_INFINITY
+      return Math.min(listed, ...path.map(({ notAfter }) => notAfter))
     } catch (cause) {
       if (!(cause instanceof Refused)) throw cause
       refused = cause
