@@ -15,34 +15,55 @@ export interface TrustGroup {
 }
 
 interface Verdict {
-  readonly group: string
   readonly crls: readonly Buffer[] | undefined
+  /** The last moment at which it serves. */
   readonly until: Seconds
+  /** Absent when the chain was accepted. */
+  readonly refused?: Refused
 }
 
 /**
  * Judges chains by the CAs of one group, never the system's and never another group's. RFC 8705 §2.1, §7.4.
- * What a connection sent is judged once a minute.
+ * What a connection sent is judged once a minute, for better or worse: a stranger's request costs no judgement of its own.
  */
 export function createTrust(groups: Readonly<Record<string, TrustGroup>>, now: Clock): Trust {
   const known = new Map(
     Object.entries(groups).map(([name, { ca, crl }]) => [
       name,
-      { anchors: parsePem(ca), crls: crl === undefined ? undefined : crlFile(crl, now) },
+      {
+        anchors: parsePem(ca),
+        crls: crl === undefined ? undefined : crlFile(crl, now),
+        verdicts: new WeakMap<readonly string[], Verdict>(),
+      },
     ]),
   )
-  const verdicts = new WeakMap<readonly string[], Verdict>()
   return {
     async verifyPath(name, chain, moment) {
       const group = known.get(name)
       if (!group) throw new Refused('client_certificate_path', { seen: `no trust group ${name}` })
       const crls = await group.crls?.()
-      const last = verdicts.get(chain)
-      if (last && last.group === name && last.crls === crls && moment < last.until) return
-      const ders = chain.map((each) => Buffer.from(each, 'base64'))
-      await verifyPath({ chain: ders, anchors: group.anchors, now: moment, ...(crls && { crls }) })
-      verdicts.set(chain, { group: name, crls, until: moment + lifetime })
+      const last = group.verdicts.get(chain)
+      const serves = last && last.crls === crls && moment <= last.until
+      const { until, refused } = serves ? last : await judge(chain, group.anchors, crls, moment)
+      if (!serves) group.verdicts.set(chain, { crls, until, ...(refused && { refused }) })
+      if (refused) throw refused
     },
+  }
+}
+
+async function judge(
+  chain: readonly string[],
+  anchors: readonly Buffer[],
+  crls: readonly Buffer[] | undefined,
+  now: Seconds,
+): Promise<Pick<Verdict, 'until' | 'refused'>> {
+  const until = now + lifetime - 1
+  try {
+    const ders = chain.map((each) => Buffer.from(each, 'base64'))
+    return { until: Math.min(until, await verifyPath({ chain: ders, anchors, now, ...(crls && { crls }) })) }
+  } catch (cause) {
+    if (!(cause instanceof Refused)) throw cause
+    return { until, refused: cause }
   }
 }
 
@@ -51,7 +72,7 @@ function crlFile(path: string, now: Clock): () => Promise<readonly Buffer[]> {
   let read: { readonly changed: number; readonly lists: readonly Buffer[] } | undefined
   let looked: Seconds = Number.NEGATIVE_INFINITY
   return async () => {
-    if (read && now() - looked < 1) return read.lists
+    if (read && Math.abs(now() - looked) < 1) return read.lists
     try {
       const { mtimeMs } = await stat(path)
       if (read?.changed !== mtimeMs) read = { changed: mtimeMs, lists: parseCrls(await readFile(path, 'utf8')) }

@@ -8,10 +8,14 @@ import { extensionIds, type KeyUsage, keyUsages } from './extensions.ts'
 import { certificateKeyOf, factsOf, x509Of } from './read.ts'
 import { type CertificateStructure, extensionOf, structureOf } from './structure.ts'
 
-/** A certificate with everything that the judgement of a path asks of it, read once. */
-export interface PathCertificate extends CertificateStructure {
+/** A certificate as far as the search for a path looks: whoever connects can send it, so nothing in it is walked through. */
+export interface PathLink {
   readonly der: Uint8Array
   readonly x509: X509Certificate
+}
+
+/** A certificate with everything that the judgement of a path asks of it, read once. */
+export interface PathCertificate extends PathLink, CertificateStructure {
   /** The subject, for people. */
   readonly name: string
   readonly notBefore: Seconds
@@ -26,26 +30,36 @@ export interface PathCertificate extends CertificateStructure {
   readonly purposes: readonly string[] | undefined
 }
 
-const reads = new WeakMap<Uint8Array, PathCertificate>()
+const links = new WeakMap<Uint8Array, PathLink>()
+const reads = new WeakMap<PathLink, PathCertificate>()
 
 /**
- * Reads a certificate of a path. Anchors are the same objects at every judgement, and are read once.
- * @throws {@link Refused} `client_certificate_path` for anything that is not strict DER or has a malformed extension
+ * Reads a certificate for the search. Anchors are the same objects at every judgement, and are read once.
+ * @throws {@link Refused} `client_certificate_path` for anything that is not strict DER
  */
-export function readPathCertificate(der: Uint8Array): PathCertificate {
-  const known = reads.get(der)
-  if (known) return known
+export function readPathLink(der: Uint8Array): PathLink {
+  return links.get(der) ?? remembered(links, der, () => ({ der, x509: x509Of(der) }))
+}
+
+/**
+ * Reads a certificate of a path that was found.
+ * @throws {@link Refused} `client_certificate_path` for one that has a malformed extension
+ */
+export function readPathCertificate(link: PathLink): PathCertificate {
+  return reads.get(link) ?? remembered(reads, link, () => read(link))
+}
+
+function remembered<Key extends object, Value>(known: WeakMap<Key, Value>, key: Key, read: () => Value): Value {
   try {
-    const certificate = read(der)
-    reads.set(der, certificate)
-    return certificate
+    const value = read()
+    known.set(key, value)
+    return value
   } catch (cause) {
     throw new Refused('client_certificate_path', { seen: 'a certificate that cannot be read', cause })
   }
 }
 
-function read(der: Uint8Array): PathCertificate {
-  const x509 = x509Of(der)
+function read({ der, x509 }: PathLink): PathCertificate {
   const structure = structureOf(der)
   const { notBefore, notAfter } = factsOf(der)
   return {

@@ -76,6 +76,14 @@ describe('RFC 8705 §2.1 a path to a trust group', () => {
     await expect(judged).rejects.toMatchObject({ seen: expect.stringContaining('too many issuers') })
   })
 
+  it('[RFC8705-7.5] looks into nothing that no CA has signed, however large it is', async () => {
+    const malformed = [{ oid: '2.5.29.15', value: Buffer.from('0400', 'hex') }]
+    const stranger = await issueCertificate({ subject: 'client', keyType: 'P-256', extensions: malformed }, context)
+    expect(await verdict({ chain: [...chain, ...ders(stranger)], anchors, now })).toBe('accepted')
+    const judged = verifyPath({ chain: [...ders(stranger), ...chain], anchors, now })
+    await expect(judged).rejects.toMatchObject({ reason: 'client_certificate_path', seen: 'no issuer' })
+  })
+
   it('takes ten certificates, and refuses eleven', async () => {
     const others = await Promise.all(Array.from({ length: 9 }, (_, at) => ca(`Other ${at}`)))
     const ten = [...chain, ...ders(...others.slice(1))]

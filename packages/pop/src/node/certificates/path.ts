@@ -3,7 +3,7 @@ import type { Seconds } from '../../foundation/clock.ts'
 import { Refused } from '../../oauth/refusal.ts'
 import { isAcceptableKey, toleratedAhead } from '../../proof/certificate.ts'
 import { extendedKeyUsages, extensionIds } from './extensions.ts'
-import { type PathCertificate, readPathCertificate } from './path-certificate.ts'
+import { type PathCertificate, type PathLink, readPathCertificate, readPathLink } from './path-certificate.ts'
 import { requireNotRevoked } from './revocation.ts'
 import { isAcceptableSignature } from './signature.ts'
 
@@ -25,23 +25,26 @@ const longestChain = 10
 /**
  * Judges whether a certificate leads to an anchor, for authenticating a client. RFC 8705 §2.1, RFC 5280 §6.
  *
- * Tries every path of at most four certificates; one that holds is enough. Signatures and issuer links are OpenSSL's
+ * Tries every path of at most four certificates; one that holds is enough. Signatures come first, so that only what a
+ * CA has signed is looked into: a stranger's certificate may be as large as TLS lets it be. They and issuer links are OpenSSL's
  * judgement, names, dates and policies that of pkijs, on exactly that path; the rest of RFC 5280 §6.1.4 is here.
  * Does not compare the subject; `matchesSubject` does.
  *
+ * @returns the last moment at which the same evidence would be judged so
  * @throws {@link Refused} `client_certificate_path`, `client_certificate_purpose`, `client_certificate_revoked`,
  * `client_certificate_dates`, `client_certificate_key`, each with what was seen
  */
-export async function verifyPath({ chain, anchors, crls, now }: PathOptions): Promise<void> {
-  const [leaf, ...others] = chain.length > longestChain ? [] : chain.map(readPathCertificate)
+export async function verifyPath({ chain, anchors, crls, now }: PathOptions): Promise<Seconds> {
+  const [leaf, ...others] = chain.length > longestChain ? [] : chain.map(readPathLink)
   if (!leaf) throw new Refused('client_certificate_path', { seen: `${chain.length} certificates` })
-  requireLeaf(leaf)
-  let refused = new Refused('client_certificate_path', { seen: `no issuer of ${leaf.name}` })
-  for (const path of pathsFrom([leaf], { others, anchors: anchors.map(readPathCertificate), left: 30 })) {
+  let refused = new Refused('client_certificate_path', { seen: 'no issuer' })
+  for (const [first, ...rest] of pathsFrom([leaf], { others, anchors: anchors.map(readPathLink), left: 30 })) {
     try {
+      const path: Path = [readPathCertificate(first), ...rest.map(readPathCertificate)]
+      requireLeaf(path[0])
       await requirePath(path, now)
-      if (crls) requireNotRevoked(path, crls, now)
-      return
+      const listed = crls ? requireNotRevoked(path, crls, now) : Number.POSITIVE_INFINITY
+      return Math.min(listed, ...path.map(({ notAfter }) => notAfter))
     } catch (cause) {
       if (!(cause instanceof Refused)) throw cause
       refused = cause
@@ -52,10 +55,12 @@ export async function verifyPath({ chain, anchors, crls, now }: PathOptions): Pr
 
 type Path = readonly [leaf: PathCertificate, ...issuers: PathCertificate[]]
 
+type LinkPath = readonly [leaf: PathLink, ...issuers: PathLink[]]
+
 /** What a search for paths looks among, and what it may still cost. */
 interface Search {
-  readonly others: readonly PathCertificate[]
-  readonly anchors: readonly PathCertificate[]
+  readonly others: readonly PathLink[]
+  readonly anchors: readonly PathLink[]
   /** Signatures: whoever connects decides how many certificates name each other, and P-521 takes a millisecond. */
   left: number
 }
@@ -64,9 +69,9 @@ interface Search {
  * All paths to an anchor. Ours and not that of pkijs, which follows two certificates that name each other for ever.
  * No certificate comes twice, and only signatures that hold go further.
  */
-function* pathsFrom(path: Path, search: Search): Generator<Path> {
+function* pathsFrom(path: LinkPath, search: Search): Generator<LinkPath> {
   const last = path.at(-1)
-  const isNew = ({ x509 }: PathCertificate) => !path.some((known) => known.x509.raw.equals(x509.raw))
+  const isNew = ({ x509 }: PathLink) => !path.some((known) => known.x509.raw.equals(x509.raw))
   if (!last) return
   for (const anchor of search.anchors) if (isNew(anchor) && isIssuedBy(last, anchor, search)) yield [...path, anchor]
   if (path.length + 2 > longestPath) return
@@ -75,9 +80,9 @@ function* pathsFrom(path: Path, search: Search): Generator<Path> {
   }
 }
 
-function isIssuedBy(child: PathCertificate, issuer: PathCertificate, search: Search): boolean {
+function isIssuedBy(child: PathLink, issuer: PathLink, search: Search): boolean {
   if (!child.x509.checkIssued(issuer.x509)) return false
-  if (search.left-- <= 0) throw unfit(child, 'too many issuers of one name')
+  if (search.left-- <= 0) throw new Refused('client_certificate_path', { seen: 'too many issuers of one name' })
   try {
     return child.x509.verify(issuer.x509.publicKey)
   } catch {

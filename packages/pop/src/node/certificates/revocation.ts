@@ -96,10 +96,16 @@ const block =
 /**
  * Judges a path, leaf first, by complete lists of each issuer itself. In doubt a certificate counts as revoked.
  * RFC 5280 §6.3.
+ * @returns the last moment at which these lists are current
  * @throws {@link Refused} `client_certificate_revoked`: a serial number is listed, or an issuer has no current list
  */
-export function requireNotRevoked(path: readonly PathCertificate[], crls: readonly Uint8Array[], now: Seconds): void {
+export function requireNotRevoked(
+  path: readonly PathCertificate[],
+  crls: readonly Uint8Array[],
+  now: Seconds,
+): Seconds {
   const lists = crls.map(revocationListOf)
+  let until = Number.POSITIVE_INFINITY
   for (const [at, issuer] of path.entries()) {
     const subject = path[at - 1]
     if (!subject) continue
@@ -107,7 +113,9 @@ export function requireNotRevoked(path: readonly PathCertificate[], crls: readon
     if (current.length === 0) throw new Refused('client_certificate_revoked', { seen: `no list of ${issuer.name}` })
     if (current.some(({ revoked }) => revoked.has(subject.serial)))
       throw new Refused('client_certificate_revoked', { seen: `serial ${subject.serial}` })
+    until = Math.min(until, ...current.map(({ nextUpdate }) => nextUpdate))
   }
+  return until
 }
 
 function isCurrent({ thisUpdate, nextUpdate }: RevocationList, now: Seconds): boolean {
