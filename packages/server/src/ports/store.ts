@@ -104,17 +104,18 @@ export interface Store {
   /** Ends the whole family: refresh tokens, reference tokens, and JWTs at introspection. Repeating it is harmless. */
   revokeAuthorization(revocation: { readonly id: string; readonly now: Seconds }): Promise<void>
 
+  /** @returns false when its user code is that of one that has not expired; nothing changes then */
   insertDeviceAuthorization(device: DeviceAuthorization): Promise<boolean>
   findDeviceAuthorization(
     by: { readonly hash: string } | { readonly userCodeHash: string },
   ): Promise<DeviceAuthorization | undefined>
-  /** One atomic answer of the person: from pending only. @returns false when it was not pending any more */
+  /** One atomic answer of the person: from pending only, before it expires. @returns false when it was too late; nothing changes then */
   decideDevice(decision: {
     readonly userCodeHash: string
     readonly now: Seconds
     readonly authorization?: Authorization
   }): Promise<boolean>
-  /** Notes a poll. @returns seconds since the one before, undefined at the first */
+  /** Notes a poll. @returns seconds since the one before, undefined at the first, and for a device that is unknown */
   pollDevice(poll: { readonly hash: string; readonly now: Seconds }): Promise<Seconds | undefined>
 
   /** What a person consented to for a client: the scopes and authorization details, remembered. */
@@ -147,7 +148,11 @@ export interface Store {
     readonly fresh: SigningKey
   }): Promise<boolean>
 
-  /** Deletes at most `limit` rows of each kind that expired before `before`. @returns how many went */
+  /**
+   * Deletes at most `limit` rows of each kind that expired before `before`. What is needed longer stays longer: a code
+   * for a day, a replaced refresh token until its family expires, an authorization for a day, and for what follows from
+   * it. @returns how many went
+   */
   purge(purge: { readonly before: Seconds; readonly limit: number }): Promise<number>
 
   close(): Promise<void>

@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ReferenceToken } from '../../model/reference-token.ts'
 import type { SigningKey } from '../../model/signing-key.ts'
+import type { Store } from '../../ports/store.ts'
 import {
   sampleAuthorization,
   sampleCode,
@@ -16,6 +17,7 @@ import { openTemporaryStore } from '../temporary-store.ts'
 
 const expires = 1000
 const day = 86_400
+const authorization = { ...sampleAuthorization, expires }
 const fresh: SigningKey = {
   kid: 'c',
   algorithm: 'ES256',
@@ -126,7 +128,7 @@ describe('purge of what people leave', () => {
   it('keeps a replaced refresh token until its family has expired, so that a replay is seen', async () => {
     const { store } = await openTemporaryStore(onTestFinished)
     const refreshToken = { ...sampleRefreshToken, expires: 500 }
-    await store.issue({ uses: [], authorization: { ...sampleAuthorization, expires }, refreshToken })
+    await store.issue({ uses: [], authorization, refreshToken })
     await store.issue({ uses: [], redemptions: [{ kind: 'refresh_token', hash: 'refresh' }], now: 150 })
     expect(await store.purge({ before: expires, limit: 10 })).toBe(0)
     expect(await store.findRefreshToken('refresh')).toMatchObject({ replaced: 150 })
@@ -136,27 +138,58 @@ describe('purge of what people leave', () => {
 
   it('keeps an authorization as long as a JWT of it may live', async () => {
     const { store } = await openTemporaryStore(onTestFinished)
-    await store.issue({ uses: [], authorization: { ...sampleAuthorization, expires } })
+    await store.issue({ uses: [], authorization })
     expect(await store.purge({ before: expires + day, limit: 10 })).toBe(0)
     expect(await store.findAuthorization('family')).toBeDefined()
     expect(await store.purge({ before: expires + day + 1, limit: 10 })).toBe(1)
     expect(await store.findAuthorization('family')).toBeUndefined()
   })
 
-  it.each([
-    { what: 'code', record: { code: { ...sampleCode, expires: expires + day } } },
-    { what: 'refresh token', record: { refreshToken: { ...sampleRefreshToken, expires: expires + 2 * day } } },
-    { what: 'reference token', record: { referenceToken: { ...sampleReferenceToken, expires: expires + 2 * day } } },
-  ])('keeps an authorization, also a revoked one, for a $what that outlives it', async ({ record }) => {
+  it.each<{ readonly what: string; readonly insert: (store: Store) => Promise<unknown> }>([
+    {
+      what: 'a code',
+      insert: (store) => store.issue({ uses: [], authorization, code: { ...sampleCode, expires: expires + day } }),
+    },
+    {
+      what: 'a refresh token',
+      insert: (store) =>
+        store.issue({ uses: [], authorization, refreshToken: { ...sampleRefreshToken, expires: expires + 2 * day } }),
+    },
+    {
+      what: 'a reference token',
+      insert: (store) =>
+        store.issue({
+          uses: [],
+          authorization,
+          referenceToken: { ...sampleReferenceToken, expires: expires + 2 * day },
+        }),
+    },
+    {
+      what: 'a device',
+      async insert(store) {
+        await store.insertDeviceAuthorization({ ...sampleDevice, expires: expires + 2 * day })
+        await store.decideDevice({ userCodeHash: sampleDevice.userCodeHash, now: 150, authorization })
+      },
+    },
+  ])('keeps an authorization for $what that outlives it', async ({ insert }) => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await insert(store)
+    await store.purge({ before: expires + 2 * day, limit: 10 })
+    expect(await store.findAuthorization('family')).toBeDefined()
+    await store.purge({ before: expires + 2 * day + 1, limit: 10 })
+    expect(await store.findAuthorization('family')).toBeUndefined()
+  })
+
+  it('keeps an authorization that is revoked as long as one that is not', async () => {
     const { store, file } = await openTemporaryStore(onTestFinished)
     const database = new DatabaseSync(file, { readOnly: true })
     onTestFinished(() => database.close())
     const count = () => database.prepare('select count(*) as count from "authorization"').get()?.count
-    await store.issue({ uses: [], authorization: { ...sampleAuthorization, expires }, ...record })
-    if (!('referenceToken' in record)) await store.revokeAuthorization({ id: 'family', now: 150 })
-    await store.purge({ before: expires + 2 * day, limit: 10 })
+    await store.issue({ uses: [], authorization })
+    await store.revokeAuthorization({ id: 'family', now: 150 })
+    await store.purge({ before: expires + day, limit: 10 })
     expect(count()).toBe(1)
-    await store.purge({ before: expires + 2 * day + 1, limit: 10 })
+    await store.purge({ before: expires + day + 1, limit: 10 })
     expect(count()).toBe(0)
   })
 })
