@@ -44,9 +44,9 @@ export function pathOf({ issuer }: Settings): string {
 }
 
 /** The form of a request that carries its parameters there and nowhere else. RFC 6749 §2.3.1, §3.2. */
-export function formOf({ url, form }: Inbound): Parameters {
+export function formOf({ url, form }: Inbound, repeatable?: readonly string[]): Parameters {
   if (url.includes('?')) throw new Refused('parameter_in_query')
-  return parseParameters(form ?? [])
+  return parseParameters(form ?? [], repeatable)
 }
 
 /** The query of a request that people's browsers bring. */

@@ -1,7 +1,10 @@
+import { openidScopes } from '../model/openid-scope.ts'
 import { possessionMethods } from '../possession/prove.ts'
-import type { Settings } from '../settings.ts'
+import { type Settings, signingAlgorithmsOf } from '../settings.ts'
+import { authenticationClass } from '../tokens/id-token.ts'
 import { authorize } from './authorize.ts'
 import { consent } from './consent.ts'
+import { deviceAuthorization } from './device-authorization.ts'
 import { type Endpoint, pathOf } from './endpoint.ts'
 import { introspect } from './introspect.ts'
 import { keys } from './keys.ts'
@@ -11,6 +14,7 @@ import { revoke } from './revoke.ts'
 import { signIn } from './sign-in.ts'
 import { signOut } from './sign-out.ts'
 import { token } from './token.ts'
+import { userinfo } from './userinfo.ts'
 
 /** The server's metadata, at both well-known addresses: folded from the lists, so that it says what exists. RFC 8414, RFC 8705 §3.3, §5. */
 const metadata: Endpoint = {
@@ -31,7 +35,9 @@ export const endpoints: readonly Endpoint[] = [
   signIn,
   consent,
   signOut,
+  deviceAuthorization,
   token,
+  userinfo,
   introspect,
   revoke,
   keys,
@@ -54,7 +60,11 @@ function describe(settings: Settings): object {
     issuer: settings.issuer,
     ...addresses(endpoints, new URL(settings.issuer).origin, settings),
     ...Object.assign({}, ...endpoints.map((endpoint) => endpoint.metadata?.(settings))),
-    scopes_supported: [...new Set(settings.apis.flatMap(({ scopes }) => scopes))],
+    scopes_supported: [...new Set([...openidScopes, ...settings.apis.flatMap(({ scopes }) => scopes)])],
+    subject_types_supported: ['public', 'pairwise'],
+    id_token_signing_alg_values_supported: signingAlgorithmsOf(settings),
+    acr_values_supported: [authenticationClass],
+    claim_types_supported: ['normal'],
     ...Object.assign({}, ...possessionMethods.map((method) => method.metadata(settings))),
     mtls_endpoint_aliases: addresses(
       endpoints.filter(({ aliased }) => aliased),

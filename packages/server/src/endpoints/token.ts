@@ -2,6 +2,7 @@ import type { Inbound } from '@holdfast/pop'
 import { authenticate, clientAuthentications } from '../client-authentication/authenticate.ts'
 import type { Context } from '../context.ts'
 import { grants, redeem } from '../grants/redeem.ts'
+import { tokenExchange } from '../grants/token-exchange.ts'
 import { prove } from '../possession/prove.ts'
 import { type Issued, issue } from '../tokens/access-token.ts'
 import { authenticationMetadata } from './authentication-metadata.ts'
@@ -24,12 +25,18 @@ export const token: Endpoint = {
 }
 
 async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
-  const parameters = formOf(inbound)
+  const parameters = formOf(inbound, repeatableIn(inbound))
   const authenticated = await authenticate(inbound, parameters, context)
   const possession = prove(inbound, authenticated, context)
   const redeemed = await redeem({ authenticated, parameters, possession }, context)
   const issued = await issue(redeemed, context)
   return respond(issued)
+}
+
+/** RFC 8707 §2; RFC 8693 §2.1 has a second one. */
+function repeatableIn({ form = [] }: Inbound): readonly string[] {
+  const isExchange = form.some(([name, value]) => name === 'grant_type' && value === tokenExchange.grant_type)
+  return isExchange ? ['resource', 'audience'] : ['resource']
 }
 
 /** A token bound to a certificate is a `Bearer` one on the wire. RFC 6749 §5.1, RFC 8705 §3, RFC 8693 §2.2.1. */

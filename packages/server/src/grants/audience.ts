@@ -17,6 +17,8 @@ export interface Permission {
   readonly resources: readonly string[]
   /** Whether somebody allowed it: then scopes of OpenID Connect, which belong to no API, are among it. */
   readonly byPerson: boolean
+  /** The parameters that name APIs. @default ['resource'] */
+  readonly namedBy?: readonly ('resource' | 'audience')[]
 }
 
 const mostResources = 10
@@ -36,7 +38,7 @@ export function chooseAudience(
   permission: Permission = { scope: client.scope, resources: [], byPerson: false },
 ): Audience {
   const allowed = wordsOf(permission.scope)
-  const named = parseResources(parameters)
+  const named = parseResources(parameters, permission.namedBy)
   if (permission.resources.length > 0 && named.some((each) => !permission.resources.includes(each)))
     throw new Refused('resource_unknown')
   const resources = named.length > 0 ? named : permission.resources
@@ -60,8 +62,11 @@ export function wordsOf(scope: string): readonly string[] {
 }
 
 /** Parses what the request names, without a look at what there is. @throws {@link Refused} `resources_too_many`, `resource_malformed` */
-export function parseResources(parameters: Parameters): readonly string[] {
-  const resources = [...parameters.many('resource'), ...parameters.many('audience')]
+export function parseResources(
+  parameters: Parameters,
+  namedBy: NonNullable<Permission['namedBy']> = ['resource'],
+): readonly string[] {
+  const resources = namedBy.flatMap((name) => parameters.many(name))
   if (resources.length > mostResources) throw new Refused('resources_too_many')
   if (resources.some((resource) => resource.includes('#') || !URL.canParse(resource)))
     throw new Refused('resource_malformed')

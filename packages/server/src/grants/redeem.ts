@@ -3,11 +3,13 @@ import type { Context } from '../context.ts'
 import type { Issuance } from '../tokens/access-token.ts'
 import { authorizationCode } from './authorization-code.ts'
 import { clientCredentials } from './client-credentials.ts'
+import { deviceCode } from './device-code.ts'
 import type { Grant, GrantRequest } from './grant.ts'
 import { refreshToken } from './refresh-token.ts'
+import { tokenExchange } from './token-exchange.ts'
 
 /** The list. */
-export const grants: readonly Grant[] = [clientCredentials, authorizationCode, refreshToken]
+export const grants: readonly Grant[] = [clientCredentials, authorizationCode, refreshToken, deviceCode, tokenExchange]
 
 /**
  * Judges what a token request asks for. RFC 6749 §4, §5.2.

@@ -1,0 +1,85 @@
+import { type Inbound, keyBindingOf, Refused, type Seconds } from '@holdfast/pop'
+import { chooseScope } from '../authorization/scope.ts'
+import { authenticate } from '../client-authentication/authenticate.ts'
+import type { Authenticated } from '../client-authentication/client-authentication.ts'
+import type { Context } from '../context.ts'
+import { deviceCode, pollInterval } from '../grants/device-code.ts'
+import type { DeviceAuthorization } from '../model/authorization.ts'
+import { findPossession } from '../possession/prove.ts'
+import { useUp } from '../tokens/access-token.ts'
+import { createHandle, handleHash } from '../tokens/handle.ts'
+import { createUserCode, userCodeHash } from '../tokens/user-code.ts'
+import { behindIssuer, type Endpoint, formOf, type Outbound, uncacheable } from './endpoint.ts'
+
+/** From the request of the device to the answer of the person. */
+const lifetime: Seconds = 600
+
+/** So often another user code is tried when one is taken: with a million of them waiting once is enough. */
+const mostTries = 5
+
+/** The device authorization endpoint. RFC 8628 §3.1, §3.2. A public client's codes are bound to the key that it shows. */
+export const deviceAuthorization: Endpoint = {
+  paths: behindIssuer('/device_authorization'),
+  methods: ['POST'],
+  address: 'device_authorization_endpoint',
+  aliased: true,
+  handle,
+}
+
+async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
+  const parameters = formOf(inbound)
+  const authenticated = await authenticate(inbound, parameters, context)
+  if (!authenticated.client.grant_types.includes(deviceCode.grant_type)) throw new Refused('grant_type_not_allowed')
+  const asked = chooseScope(authenticated.client, parameters, context.settings)
+  const code = createHandle(context.primitives.random)
+  const device = {
+    ...begin(code, authenticated, context.now()),
+    ...asked,
+    ...bindingOf(inbound, authenticated, context),
+  }
+  await useUp(authenticated.uses, context)
+  return respond(code, await insert(device, context), context)
+}
+
+function begin(code: string, { client }: Authenticated, created: Seconds) {
+  const expires = created + lifetime
+  return { hash: handleHash(code), clientId: client.client_id, created, expires, stage: 'pending' } as const
+}
+
+function bindingOf(
+  inbound: Inbound,
+  authenticated: Authenticated,
+  context: Context,
+): Pick<DeviceAuthorization, 'binding'> {
+  const possession = findPossession(inbound, authenticated, context)
+  return possession && authenticated.authentication === 'none' ? { binding: keyBindingOf(possession) } : {}
+}
+
+/** @returns the user code, which no other device shows */
+async function insert(
+  device: Omit<DeviceAuthorization, 'userCodeHash' | 'stage'> & { readonly stage: 'pending' },
+  { store, primitives }: Context,
+): Promise<string> {
+  for (let tries = 0; tries < mostTries; tries++) {
+    const userCode = createUserCode(primitives.random)
+    if (await store.insertDeviceAuthorization({ ...device, userCodeHash: userCodeHash(userCode) ?? '' }))
+      return userCode
+  }
+  throw new Error('Every user code that was tried is taken.')
+}
+
+function respond(device_code: string, user_code: string, { settings }: Context): Outbound {
+  const verification_uri = `${settings.issuer}/device`
+  return {
+    status: 200,
+    headers: uncacheable,
+    body: JSON.stringify({
+      device_code,
+      user_code,
+      verification_uri,
+      verification_uri_complete: `${verification_uri}?user_code=${user_code}`,
+      expires_in: lifetime,
+      interval: pollInterval,
+    }),
+  }
+}
