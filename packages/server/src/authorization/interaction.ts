@@ -48,7 +48,7 @@ function mustSignIn(
 ): boolean {
   if (subjectHint !== undefined && subjectHint !== subjectFor(client, session.subject, context)) return true
   if (done === 'signed-in') return false
-  return prompt.includes('login') || (maxAge !== undefined && context.now() - session.authenticated > maxAge)
+  return prompt.includes('login') || maxAge === 0 || context.now() - session.authenticated > (maxAge ?? Infinity)
 }
 
 /**
