@@ -4,6 +4,7 @@ import { type Settings, signingAlgorithmsOf } from '../settings.ts'
 import { authenticationClass } from '../tokens/id-token.ts'
 import { authorize } from './authorize.ts'
 import { consent } from './consent.ts'
+import { device } from './device.ts'
 import { deviceAuthorization } from './device-authorization.ts'
 import { type Endpoint, pathOf } from './endpoint.ts'
 import { introspect } from './introspect.ts'
@@ -36,6 +37,7 @@ export const endpoints: readonly Endpoint[] = [
   consent,
   signOut,
   deviceAuthorization,
+  device,
   token,
   userinfo,
   introspect,

@@ -14,7 +14,7 @@ export function createUserCode(random: Primitives['random']): string {
       if (letter !== undefined && code.length < length) code += letter
     }
   }
-  return `${code.slice(0, 4)}-${code.slice(4)}`
+  return withDash(code)
 }
 
 /**
@@ -22,7 +22,22 @@ export function createUserCode(random: Primitives['random']): string {
  * @returns undefined for what can be no code
  */
 export function userCodeHash(typed: string): string | undefined {
-  if (typed.length > 64) return undefined
-  const code = typed.toUpperCase().replace(/[\s\p{Pd}_.]/gu, '')
+  const code = normal(typed)
   return code.length === length && [...code].every((letter) => letters.includes(letter)) ? handleHash(code) : undefined
+}
+
+/** A code as devices show it, however it was typed. */
+export function renderUserCode(typed: string): string {
+  return withDash(normal(typed))
+}
+
+function normal(typed: string): string {
+  return typed
+    .slice(0, 64)
+    .toUpperCase()
+    .replace(/[\s\p{Pd}_.]/gu, '')
+}
+
+function withDash(code: string): string {
+  return `${code.slice(0, 4)}-${code.slice(4)}`
 }
