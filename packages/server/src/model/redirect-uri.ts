@@ -11,11 +11,11 @@ export interface RedirectRegistration {
  */
 export function isRedirectUri(uri: string, applicationType: RedirectRegistration['application_type']): boolean {
   if (!/^[\x21-\x7e]+$/.test(uri) || /[\\#*"<>^`{|}]/.test(uri) || !URL.canParse(uri)) return false
-  const { protocol, username, password, pathname } = new URL(uri)
+  const { protocol, username, password } = new URL(uri)
   if (username !== '' || password !== '' || hasDotSegment(uri)) return false
   if (protocol === 'https:') return /^https:\/\/[^/?@]+/.test(uri)
   if (protocol === 'http:') return loopback.test(uri)
-  return applicationType === 'native' && /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:\/?[^/]/.test(uri) && pathname !== ''
+  return applicationType === 'native' && /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:\/{0,2}[^/]/.test(uri)
 }
 
 /**
