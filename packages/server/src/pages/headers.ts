@@ -4,7 +4,7 @@ import type { Look } from './look.ts'
 
 /** What a page may do beside showing itself. */
 export interface PageUse {
-  /** Where its form may lead in the end: browsers hold redirects after a form to `form-action` too. */
+  /** The client to which its form may lead in the end: browsers hold redirects to `form-action` too. */
   readonly redirectUri?: string | undefined
   /** It is the page of `response_mode=form_post`. */
   readonly submits?: boolean | undefined
@@ -29,7 +29,7 @@ function contentSecurityPolicy({ style, logo }: Look, { redirectUri, submits }: 
     `style-src ${sourceOf(style)}`,
     ...(logo === undefined ? [] : ['img-src data:']),
     ...(submits ? [`script-src ${sourceOf(formPostScript)}`] : []),
-    `form-action ${["'self'", ...(redirectUri === undefined ? [] : [formTarget(redirectUri)])].join(' ')}`,
+    `form-action ${["'self'", ...(redirectUri === undefined ? [] : formTargets(redirectUri))].join(' ')}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",
   ].join('; ')
@@ -40,8 +40,14 @@ function sourceOf(text: string): string {
   return `'sha256-${hash('sha256', text, 'base64')}'`
 }
 
-/** The origin; the scheme alone for an app, and for a host that the grammar of the policy cannot say. */
-function formTarget(redirectUri: string): string {
+/**
+ * Where a form may lead. Chromium holds every redirect that follows to it, those of the client's too, which may go on to
+ * another host of theirs: so the web is allowed as a whole. A loopback client has its own address besides, by its scheme
+ * where the grammar of the policy cannot say it (IPv6); an app has its scheme.
+ */
+function formTargets(redirectUri: string): readonly string[] {
   const { protocol, host, origin } = new URL(redirectUri)
-  return /^https?:$/.test(protocol) && /^[a-z0-9.-]+(:\d+)?$/.test(host) ? origin : protocol
+  if (protocol === 'https:') return ['https:']
+  if (protocol !== 'http:') return [protocol]
+  return ['https:', /^[a-z0-9.-]+(:\d+)?$/.test(host) ? origin : 'http:']
 }
