@@ -165,7 +165,7 @@ export function allow({ directory, freeze }: Harness, allowed: Partial<Allowed> 
 }
 
 /** Whether a code is still there to be redeemed. */
-export function isUnused({ directory }: Harness, { code }: Code): boolean {
+export function isUnused({ directory }: Harness, { code }: Pick<Code, 'code'>): boolean {
   const database = new DatabaseSync(join(directory, 'holdfast.db'), { readOnly: true })
   try {
     return database.prepare('select redeemed from code where hash = ?').get(sha256(code))?.redeemed === null
