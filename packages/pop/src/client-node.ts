@@ -12,11 +12,14 @@ export {
   selfSignedTlsClientAuth,
   tlsClientAuth,
 } from './client/authentication.ts'
-export type { Introspection } from './client/client.ts'
+export type { IdTokenClaims } from './client/authorization/id-token.ts'
+export type { Authorization, AuthorizationRequest, PendingAuthorization } from './client/authorization/request.ts'
+export { createSession, type Redeemed, type Session, type SessionOptions } from './client/authorization/session.ts'
+export type { Introspection, TokenRequest } from './client/client.ts'
 export { ClientError, type ClientErrorDetails, type ClientErrorReason } from './client/client-error.ts'
 export type { ClientContext, Fetch } from './client/context.ts'
 export type { ProtectedFetch } from './client/protected-fetch.ts'
-export type { TokenRequest } from './client/tokens.ts'
+export type { TokenScope } from './client/tokens.ts'
 export { createClientCertificate } from './node/certificates/make.ts'
 export { createClient, type NodeClient, type NodeClientOptions } from './node/client/client.ts'
 export { type KeyPair, MutualTls, type MutualTlsOptions } from './node/client/mutual-tls.ts'

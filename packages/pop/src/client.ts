@@ -12,8 +12,17 @@ export {
   selfSignedTlsClientAuth,
   tlsClientAuth,
 } from './client/authentication.ts'
-export { type Client, type ClientOptions, createClient, type Introspection } from './client/client.ts'
+export type { IdTokenClaims } from './client/authorization/id-token.ts'
+export type { Authorization, AuthorizationRequest, PendingAuthorization } from './client/authorization/request.ts'
+export { createSession, type Redeemed, type Session, type SessionOptions } from './client/authorization/session.ts'
+export {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type Introspection,
+  type TokenRequest,
+} from './client/client.ts'
 export { ClientError, type ClientErrorDetails, type ClientErrorReason } from './client/client-error.ts'
 export { type ClientContext, type Fetch, webContext } from './client/context.ts'
 export type { ProtectedFetch } from './client/protected-fetch.ts'
-export type { TokenRequest } from './client/tokens.ts'
+export type { TokenScope } from './client/tokens.ts'

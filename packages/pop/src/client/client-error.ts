@@ -25,6 +25,7 @@ const sentences = {
   endpoint_missing: 'The authorization server does not have this endpoint.',
   endpoint_not_https: 'The metadata name an endpoint that is not an https address.',
   authentication_unsupported: 'The authorization server takes no client secret.',
+  pkce_unsupported: 'The authorization server does not take PKCE with S256.',
 
   // what it answers
   redirect_refused: 'The authorization server answered with a redirect, which is never followed.',
@@ -35,6 +36,20 @@ const sentences = {
   token_type_unexpected: 'The token is of another type than Bearer.',
   token_unbound: 'Binding was asked for, and the token is not bound.',
   token_bound_elsewhere: 'The token is bound to another certificate than the one of this client.',
+
+  // what comes back through the browser, and what follows
+  authorization_refused: 'The sign-in was refused.',
+  authorization_expired: 'The sign-in took too long: begin again.',
+  authorization_used: 'This sign-in has come to its end already.',
+  parameter_repeated: 'A parameter of the answer stands there more than once.',
+  state_missing: 'The answer has no state.',
+  state_mismatch: 'The answer belongs to another sign-in than the one that was begun here.',
+  issuer_missing: 'The answer does not say who gave it, though the authorization server always does.',
+  issuer_unexpected: 'The answer was given by another authorization server.',
+  answer_ambiguous: 'The answer holds a code and an error.',
+  code_missing: 'The answer holds neither a code nor an error.',
+  id_token_invalid: 'The ID token cannot be believed.',
+  sign_in_required: 'Somebody must sign in, again or for the first time.',
 } as const
 
 /** Why a call of the client failed. Stable: programs may tell cases apart by it. */

@@ -2,14 +2,24 @@ import type { Seconds } from '../foundation/clock.ts'
 import { isJsonObject, type JsonObject } from '../foundation/json.ts'
 import type { AccessToken } from './access-token.ts'
 import { type ClientAuthentication, clientSecret, none } from './authentication.ts'
+import type { Authorization, AuthorizationRequest, PendingAuthorization } from './authorization/request.ts'
+import { createSession, type Session, type SessionOptions } from './authorization/session.ts'
+import { createCodeFlow } from './authorization.ts'
 import { ClientError } from './client-error.ts'
 import { type ClientContext, webContext } from './context.ts'
-import { createEndpoints } from './endpoints.ts'
+import { createEndpoints, type Form } from './endpoints.ts'
+import { clientCredentials, findRefreshToken, refreshing } from './grant.ts'
 import { createProtectedFetch, type ProtectedFetch } from './protected-fetch.ts'
-import { createTokens, type TokenRequest } from './tokens.ts'
+import { createTokens, type TokenScope, type Tokens } from './tokens.ts'
+
+/** What a token is asked for, and in whose name. */
+export interface TokenRequest extends TokenScope {
+  /** The client acts for whoever signed in, with all that they allowed unless less is asked for. */
+  readonly session?: Session | undefined
+}
 
 /** What a client is and wants. */
-export interface ClientOptions extends TokenRequest {
+export interface ClientOptions extends TokenScope {
   /** The authorization server: exactly the `issuer` of its metadata. */
   readonly issuer: string
   readonly client_id: string
@@ -31,9 +41,21 @@ export interface ClientOptions extends TokenRequest {
 /** A client of one authorization server, and of the APIs that take its tokens. */
 export interface Client {
   /** A `fetch` that brings the token. */
-  readonly fetch: ProtectedFetch
+  readonly fetch: ProtectedFetch<TokenRequest>
   /** The token that `fetch` brings: kept, renewed in time, one request however many ask. */
   readonly token: (wanted?: TokenRequest) => Promise<AccessToken>
+  /** Asks for a new token, whatever is kept. */
+  readonly renew: (wanted?: TokenRequest) => Promise<AccessToken>
+  /** Begins a sign-in: the browser goes to the `url`, the rest is kept for the answer. RFC 6749 §4.1. */
+  readonly authorize: (request: AuthorizationRequest) => Promise<Authorization>
+  /** Ends a sign-in with what the browser brought back. An answer is taken once. */
+  readonly redeem: (
+    answer: URLSearchParams,
+    pending: PendingAuthorization,
+    options?: Pick<SessionOptions, 'keep'>,
+  ) => Promise<Session>
+  /** Ends what somebody allowed, at the server and here. RFC 7009. */
+  readonly signOut: (session: Session) => Promise<void>
   /** Ends a token's life. RFC 7009. */
   readonly revoke: (token: AccessToken | string) => Promise<void>
   /** Asks the server what it knows of a token. RFC 7662. */
@@ -56,23 +78,75 @@ export function createClient(options: ClientOptions, context: Partial<ClientCont
   const world = { ...webContext(), ...context }
   const hasCertificate = certificate !== undefined
   const endpoints = createEndpoints({ issuer, client_id, authentication, hasCertificate, timeout }, world)
-  const tokens = createTokens(required, endpoints, world)
-  const protectedFetch = createProtectedFetch(tokens, world.fetch)
+  const flow = createCodeFlow({ client_id, endpoints, timeout }, world)
+  const own = createTokens(required, clientCredentials(endpoints), world)
+  const sessions = new WeakMap<Session, Tokens>()
+
+  const tokensOf = (session: Session): Tokens => {
+    const known = sessions.get(session)
+    if (known) return known
+    const tokens = createTokens(required, refreshing(session, endpoints, required !== 'none'), world)
+    sessions.set(session, tokens)
+    return tokens
+  }
+
+  /** What is wanted of whom: a session's tokens have all that was allowed, the client's own what its options say. */
+  const resolve = ({ session, ...wanted }: TokenRequest = {}): readonly [Tokens, TokenScope] =>
+    session ? [tokensOf(session), wanted] : [own, { scope, resource, ...wanted }]
+
+  const revoke = (token: string, hint: Form = []) => endpoints.post('revocation_endpoint', [['token', token], ...hint])
 
   return {
-    fetch: (input, init, wanted) => protectedFetch(input, init, { scope, resource, ...wanted }),
-    token: (wanted) => tokens.obtain({ scope, resource, ...wanted }),
+    fetch: (input, init, request) => {
+      const [tokens, wanted] = resolve(request)
+      return createProtectedFetch(tokens, world.fetch)(input, init, wanted)
+    },
+    token: (request) => {
+      const [tokens, wanted] = resolve(request)
+      return tokens.obtain(wanted)
+    },
+    renew: (request) => {
+      const [tokens, wanted] = resolve(request)
+      return tokens.renew(wanted)
+    },
+    authorize: (request) => flow.begin(request),
+    redeem: async (received, pending, { keep } = {}) => {
+      const { answer, claims } = await flow.redeem(received, pending)
+      const { id_token } = answer.json ?? {}
+      const session = createSession({
+        claims,
+        keep,
+        refresh_token: findRefreshToken(answer),
+        id_token: typeof id_token === 'string' ? id_token : undefined,
+      })
+      tokensOf(session).take({}, answer)
+      return session
+    },
+    signOut: async (session) => {
+      const { refresh_token } = session
+      const tokens = sessions.get(session)
+      sessions.delete(session)
+      if (refresh_token !== undefined) {
+        session.end()
+        await revoke(refresh_token, [['token_type_hint', 'refresh_token']])
+      } else if (tokens) await tokens.obtain({}).then(({ access_token }) => revoke(access_token), ignoreEnded)
+    },
     revoke: async (token) => {
       const value = textOf(token)
-      tokens.forget(value)
-      await endpoints('revocation_endpoint', [['token', value]])
+      own.forget(value)
+      await revoke(value)
     },
     introspect: async (token) => {
-      const { json } = await endpoints('introspection_endpoint', [['token', textOf(token)]])
+      const { json } = await endpoints.post('introspection_endpoint', [['token', textOf(token)]])
       if (!isIntrospection(json)) throw new ClientError('response_malformed', { detail: 'It does not say active.' })
       return json
     },
   }
+}
+
+/** A session whose tokens have all ended needs no revocation. */
+function ignoreEnded(cause: unknown): void {
+  if (!(cause instanceof ClientError && cause.reason === 'sign_in_required')) throw cause
 }
 
 function textOf(token: AccessToken | string): string {

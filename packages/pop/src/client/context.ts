@@ -9,6 +9,7 @@ export interface ClientContext {
   readonly now: Clock
   /** @returns cryptographically strong bytes */
   readonly random: (length: number) => Uint8Array
+  readonly sha256: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>
   readonly wait: (length: Seconds) => Promise<void>
 }
 
@@ -18,6 +19,7 @@ export function webContext(): ClientContext {
     fetch: (input, init) => globalThis.fetch(input, init),
     now: () => Math.floor(Date.now() / 1000),
     random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    sha256: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)),
     wait: (length) => new Promise((resolve) => setTimeout(resolve, length * 1000)),
   }
 }

@@ -8,7 +8,11 @@ import { exchange, onceMore } from './exchange.ts'
 import { createFlights } from './flights.ts'
 
 /** The endpoints that a client calls directly. */
-export type Endpoint = 'token_endpoint' | 'introspection_endpoint' | 'revocation_endpoint'
+export type Endpoint =
+  | 'pushed_authorization_request_endpoint'
+  | 'token_endpoint'
+  | 'introspection_endpoint'
+  | 'revocation_endpoint'
 
 /** Gives the server's metadata, fetched when needed. */
 export type Discovery = (signal: AbortSignal) => Promise<ServerMetadata>
@@ -55,7 +59,15 @@ async function discover(issuer: string, signal: AbortSignal, context: Pick<Clien
   throw new ClientError('metadata_unavailable', { status: 404, detail: issuer })
 }
 
-const endpoints = ['token_endpoint', 'introspection_endpoint', 'revocation_endpoint', 'jwks_uri'] as const
+const endpoints = [
+  'authorization_endpoint',
+  'pushed_authorization_request_endpoint',
+  'token_endpoint',
+  'introspection_endpoint',
+  'revocation_endpoint',
+  'end_session_endpoint',
+  'jwks_uri',
+] as const
 
 /** The issuer is compared byte for byte, and before anything else is believed. RFC 8414 §3.3. */
 function parseMetadata(json: JsonObject, issuer: string): ServerMetadata {
@@ -63,10 +75,15 @@ function parseMetadata(json: JsonObject, issuer: string): ServerMetadata {
     throw new ClientError('issuer_mismatch', { detail: `Asked for ${issuer}, got ${shorten(json.issuer)}.` })
   }
   const { mtls_endpoint_aliases: aliases, token_endpoint_auth_methods_supported: methods } = json
-  const bound = json.tls_client_certificate_bound_access_tokens
+  const { tls_client_certificate_bound_access_tokens: bound, code_challenge_methods_supported: challenges } = json
+  const named = json.authorization_response_iss_parameter_supported
   if (aliases !== undefined && !isJsonObject(aliases)) throw malformed('mtls_endpoint_aliases')
   if (methods !== undefined && !isStringArray(methods)) throw malformed('token_endpoint_auth_methods_supported')
   if (bound !== undefined && typeof bound !== 'boolean') throw malformed('tls_client_certificate_bound_access_tokens')
+  if (challenges !== undefined && !isStringArray(challenges)) throw malformed('code_challenge_methods_supported')
+  if (named !== undefined && typeof named !== 'boolean') {
+    throw malformed('authorization_response_iss_parameter_supported')
+  }
   for (const from of aliases ? [json, aliases] : [json]) {
     for (const endpoint of endpoints) requireHttps(endpoint, from[endpoint])
   }

@@ -16,8 +16,15 @@ export interface Answer {
   readonly metadata: ServerMetadata
 }
 
-/** Posts an authenticated form to an endpoint of the authorization server. */
-export type Endpoints = (endpoint: Endpoint, form: Form) => Promise<Answer>
+/** The way to the authorization server's endpoints. */
+export interface Endpoints {
+  /**
+   * Posts an authenticated form.
+   * @param repeat `never`: what may have been carried out is not sent again; `when-lost` when left out
+   */
+  readonly post: (endpoint: Endpoint, form: Form, repeat?: 'never' | 'when-lost') => Promise<Answer>
+  readonly metadata: () => Promise<ServerMetadata>
+}
 
 /** Who asks, whom, and for how long. */
 export interface EndpointsOptions {
@@ -33,14 +40,14 @@ const patience = 2
 
 /**
  * Creates the way to the authorization server's endpoints: discovery, authentication, and waiting where the server asks
- * for it. The deadline covers all of that. The requests are repeatable ones; a code exchange must not go this way.
+ * for it. The deadline covers all of that.
  *
  * @throws {@link ClientError} `request_refused`, `server_unavailable`, and those of discovery and exchange
  */
 export function createEndpoints(options: EndpointsOptions, context: ClientContext): Endpoints {
   const { issuer, client_id, authentication, hasCertificate, timeout } = options
   const discovery = createDiscovery(issuer, context)
-  return async (endpoint, form) => {
+  const post: Endpoints['post'] = async (endpoint, form, repeat = 'when-lost') => {
     const deadline = context.now() + timeout
     const signal = AbortSignal.timeout(timeout * 1000)
     const metadata = await discovery(signal)
@@ -48,20 +55,32 @@ export function createEndpoints(options: EndpointsOptions, context: ClientContex
     const ask = async (): Promise<Reply | ClientError> => {
       // Anew for each attempt: an assertion may have been used up by one whose answer was lost.
       const credentials = await authentication({ client_id, metadata, context })
-      const reply = await exchange(url, { ...post(form, credentials), signal }, context)
-      return reply.status === 200 ? reply : refusal(reply, secretsOf(form, credentials), context.now)
+      const reply = await exchange(url, { ...requestOf(form, credentials), signal }, context)
+      return reply.status === successOf(endpoint) ? reply : refusal(reply, secretsOf(form, credentials), context.now)
     }
     for (let attempt = 0; ; attempt++) {
-      const answer = await onceMore(ask)
+      const answer = await (repeat === 'never' ? ask() : onceMore(ask))
       if (!(answer instanceof ClientError)) return { json: answer.json, metadata }
       const { retryAfter } = answer
-      if (retryAfter === undefined || attempt === patience || context.now() + retryAfter >= deadline) throw answer
+      if (
+        repeat === 'never' ||
+        retryAfter === undefined ||
+        attempt === patience ||
+        context.now() + retryAfter >= deadline
+      )
+        throw answer
       await context.wait(retryAfter)
     }
   }
+  return { post, metadata: () => discovery(AbortSignal.timeout(timeout * 1000)) }
 }
 
-function post(form: Form, { authorization, form: own = {} }: Credentials): RequestInit {
+/** RFC 9126 §2.2. */
+function successOf(endpoint: Endpoint): number {
+  return endpoint === 'pushed_authorization_request_endpoint' ? 201 : 200
+}
+
+function requestOf(form: Form, { authorization, form: own = {} }: Credentials): RequestInit {
   const headers: Record<string, string> = {
     accept: 'application/json',
     'content-type': 'application/x-www-form-urlencoded',
@@ -84,9 +103,11 @@ function refusal({ status, headers, json }: Reply, secrets: readonly string[], n
   })
 }
 
+const confidential: readonly string[] = ['token', 'refresh_token', 'code', 'code_verifier']
+
 function secretsOf(form: Form, { secrets = [] }: Credentials): readonly string[] {
-  const tokens = form.filter(([name]) => name === 'token').map(([, value]) => value)
-  return [...secrets, ...tokens].filter((secret) => secret !== '')
+  const own = form.filter(([name]) => confidential.includes(name)).map(([, value]) => value)
+  return [...secrets, ...own].filter((secret) => secret !== '')
 }
 
 /** Seconds or a date. RFC 9110 §10.2.3. */

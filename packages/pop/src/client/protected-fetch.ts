@@ -2,13 +2,13 @@ import type { AccessToken } from './access-token.ts'
 import { ClientError } from './client-error.ts'
 import type { Fetch } from './context.ts'
 import { asClientError, onceMore } from './exchange.ts'
-import type { TokenRequest, Tokens } from './tokens.ts'
+import type { TokenScope, Tokens } from './tokens.ts'
 
 /** A `fetch` that brings an access token: to the address given, and nowhere else. */
-export type ProtectedFetch = (
+export type ProtectedFetch<Wanted = TokenScope> = (
   input: string | URL | Request,
   init?: RequestInit,
-  wanted?: TokenRequest,
+  wanted?: Wanted,
 ) => Promise<Response>
 
 /**
@@ -21,7 +21,7 @@ export type ProtectedFetch = (
  * @throws {@link ClientError} `url_not_https`, `body_not_repeatable`, those of the token request, and those of the
  *   connection
  */
-export function createProtectedFetch(tokens: Tokens, fetch: Fetch): ProtectedFetch {
+export function createProtectedFetch(tokens: Pick<Tokens, 'obtain' | 'forget'>, fetch: Fetch): ProtectedFetch {
   return async (input, init = {}, wanted = {}) => {
     requireHttps(input)
     const signal = signalOf(input, init)

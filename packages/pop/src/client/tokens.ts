@@ -1,19 +1,24 @@
 import type { Seconds } from '../foundation/clock.ts'
 import { type AccessToken, type Binding, parseAccessToken } from './access-token.ts'
 import type { ClientContext } from './context.ts'
-import type { Endpoints, Form } from './endpoints.ts'
+import type { Answer, Form } from './endpoints.ts'
 import { createFlights } from './flights.ts'
+import type { Grant } from './grant.ts'
 
-/** What a token is asked for. RFC 6749 §4.4.2, RFC 8707 §2. */
-export interface TokenRequest {
+/** What a token is asked for. RFC 6749 §4.4.2 and §6, RFC 8707 §2. */
+export interface TokenScope {
   readonly scope?: string | undefined
   readonly resource?: string | readonly string[] | undefined
 }
 
-/** The tokens of one client, one for each scope and resource. */
+/** The tokens of one grant, one for each scope and resource. */
 export interface Tokens {
   /** Gives a token that is good for now: the kept one, or a new one. */
-  readonly obtain: (request: TokenRequest) => Promise<AccessToken>
+  readonly obtain: (wanted: TokenScope) => Promise<AccessToken>
+  /** Asks for a new token, whatever is kept. */
+  readonly renew: (wanted: TokenScope) => Promise<AccessToken>
+  /** Keeps a token that came another way. @throws {@link ClientError} those of {@link parseAccessToken} */
+  readonly take: (wanted: TokenScope, answer: Answer) => AccessToken
   /** Forgets a token, so that the next call asks for another. */
   readonly forget: (access_token: string) => void
 }
@@ -31,27 +36,34 @@ const unknownLifetime: Seconds = 300
 /** How long a token that could not be renewed and is still good is used before the next try. */
 const pause: Seconds = 5
 
-/** How many tokens are kept. */
+/** How many tokens of one grant are kept. */
 const capacity = 256
 
 /**
- * Creates the tokens of a client, obtained by client credentials. RFC 6749 §4.4.
+ * Creates the tokens of a grant.
  *
  * However many ask at once, one request is made. A token is renewed when a call needs it in the last quarter of its
  * life, earlier or later by chance so that many clients do not come together; while the server is out of reach, the
  * old one is used to its end.
  */
-export function createTokens(binding: Binding, endpoints: Endpoints, context: ClientContext): Tokens {
+export function createTokens(binding: Binding, grant: Grant, context: ClientContext): Tokens {
   const kept = new Map<string, Kept>()
   const flights = createFlights<AccessToken>()
 
-  const request = async (key: string, form: Form): Promise<AccessToken> => {
-    const asked = context.now()
-    const token = parseAccessToken(await endpoints('token_endpoint', form), binding, asked)
+  const take = (key: string, answer: Answer, asked: Seconds): AccessToken => {
+    const token = parseAccessToken(answer, binding, asked)
     kept.delete(key)
     kept.set(key, keep(token, asked, context))
     for (const oldest of kept.keys()) if (kept.size > capacity) kept.delete(oldest)
     return token
+  }
+
+  const request = (form: Form): Promise<AccessToken> => {
+    const key = JSON.stringify(form)
+    return flights(key, async () => {
+      const asked = context.now()
+      return take(key, await grant(form), asked)
+    })
   }
 
   return {
@@ -62,22 +74,24 @@ export function createTokens(binding: Binding, endpoints: Endpoints, context: Cl
       const now = context.now()
       if (found && now < found.renewFrom) return found.token
       try {
-        return await flights(key, () => request(key, form))
+        return await request(form)
       } catch (error) {
         if (!found || kept.get(key) !== found || context.now() >= found.until) throw error
         kept.set(key, { ...found, renewFrom: Math.min(now + pause, found.until) })
         return found.token
       }
     },
+    renew: (wanted) => request(formOf(wanted)),
+    take: (wanted, answer) => take(JSON.stringify(formOf(wanted)), answer, context.now()),
     forget: (access_token) => {
       for (const [key, { token }] of kept) if (token.access_token === access_token) kept.delete(key)
     },
   }
 }
 
-function formOf({ scope, resource = [] }: TokenRequest): Form {
+function formOf({ scope, resource = [] }: TokenScope): Form {
   const resources = typeof resource === 'string' ? [resource] : resource
-  const form: [string, string][] = [['grant_type', 'client_credentials']]
+  const form: [string, string][] = []
   if (scope) form.push(['scope', scope])
   for (const uri of resources) form.push(['resource', uri])
   return form

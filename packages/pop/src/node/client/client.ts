@@ -106,6 +106,10 @@ export function createClient(options: NodeClientOptions, context: Partial<Client
   return {
     fetch: (input, init, request) => run((client) => client.fetch(input, init, request)),
     token: (request) => run((client) => client.token(request)),
+    renew: (request) => run((client) => client.renew(request)),
+    authorize: (request) => run((client) => client.authorize(request)),
+    redeem: (answer, pending, keeping) => run((client) => client.redeem(answer, pending, keeping)),
+    signOut: (session) => run((client) => client.signOut(session)),
     revoke: (token) => run((client) => client.revoke(token)),
     introspect: (token) => run((client) => client.introspect(token)),
     certificate: async () => {
