@@ -15,6 +15,7 @@ import {
 } from './harness.ts'
 
 const wellKnown = '/.well-known/oauth-authorization-server'
+const openidScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access']
 const signingAlgorithms = ['ES256', 'EdDSA', 'PS256', 'RS256', 'ML-DSA-65'] as const
 
 const keyPairs: Readonly<Record<string, () => ReturnType<typeof made>>> = {
@@ -72,7 +73,10 @@ const get = (path: string, headers = {}, on = server): Promise<Answer> =>
 describe('RFC 8414 §2 what the metadata says', () => {
   it('says this, and nothing else', () => {
     const at = (port: number) => ({
+      pushed_authorization_request_endpoint: `https://localhost:${port}/par`,
+      device_authorization_endpoint: `https://localhost:${port}/device_authorization`,
       token_endpoint: `https://localhost:${port}/token`,
+      userinfo_endpoint: `https://localhost:${port}/userinfo`,
       introspection_endpoint: `https://localhost:${port}/introspect`,
       revocation_endpoint: `https://localhost:${port}/revoke`,
     })
@@ -89,9 +93,34 @@ describe('RFC 8414 §2 what the metadata says', () => {
       issuer: server.issuer,
       ...at(server.publicPort),
       jwks_uri: `${server.issuer}/jwks`,
-      grant_types_supported: ['client_credentials'],
-      response_types_supported: [],
-      scopes_supported: ['api1', ...signingAlgorithms],
+      authorization_endpoint: `${server.issuer}/authorize`,
+      end_session_endpoint: `${server.issuer}/sign-out`,
+      grant_types_supported: [
+        'client_credentials',
+        'authorization_code',
+        'refresh_token',
+        'urn:ietf:params:oauth:grant-type:device_code',
+        'urn:ietf:params:oauth:grant-type:token-exchange',
+      ],
+      response_types_supported: ['code'],
+      response_modes_supported: ['query', 'fragment', 'form_post'],
+      code_challenge_methods_supported: ['S256'],
+      authorization_response_iss_parameter_supported: true,
+      prompt_values_supported: ['none', 'login', 'consent', 'select_account'],
+      ui_locales_supported: ['en', 'de'],
+      request_parameter_supported: true,
+      request_uri_parameter_supported: false,
+      require_signed_request_object: false,
+      request_object_signing_alg_values_supported: algorithms,
+      require_pushed_authorization_requests: false,
+      authorization_details_types_supported: [],
+      scopes_supported: [...openidScopes, 'api1', ...signingAlgorithms],
+      claims_supported: expect.arrayContaining(['sub', 'auth_time', 'name', 'email']),
+      claims_parameter_supported: false,
+      claim_types_supported: ['normal'],
+      subject_types_supported: ['public', 'pairwise'],
+      acr_values_supported: ['0'],
+      id_token_signing_alg_values_supported: expect.arrayContaining(['ES256']),
       token_endpoint_auth_methods_supported: [...methods, 'none'],
       token_endpoint_auth_signing_alg_values_supported: algorithms,
       introspection_endpoint_auth_methods_supported: methods,
@@ -209,8 +238,9 @@ describe('layout single', () => {
     }))
     onTestFinished(() => own.close())
     const { json } = await get(wellKnown, {}, own)
-    const { token_endpoint, introspection_endpoint, revocation_endpoint } = json
-    expect(json.mtls_endpoint_aliases).toEqual({ token_endpoint, introspection_endpoint, revocation_endpoint })
+    const aliases = Object.keys(json.mtls_endpoint_aliases)
+    expect(aliases).toContain('token_endpoint')
+    expect(json.mtls_endpoint_aliases).toEqual(Object.fromEntries(aliases.map((name) => [name, json[name]])))
     const certificate = await createClientCertificate({ name: 'client', keyType: 'P-256' })
     const answer = await own.token({}, { on: 'public', certificate })
     expect(claimsOf(answer.json.access_token).cnf).toEqual({ 'x5t#S256': certificate.thumbprint })
@@ -221,6 +251,11 @@ describe('layout single', () => {
 describe('[D03] what is advertised works, and what is refused is not advertised', () => {
   it('every address answers by the method that goes there', async () => {
     const { mtls_endpoint_aliases: aliases, ...own } = metadata.json
+    const statuses: Readonly<Record<string, number>> = {
+      jwks_uri: 200,
+      end_session_endpoint: 303,
+      userinfo_endpoint: 401,
+    }
     for (const [member, address] of [...Object.entries(own), ...Object.entries(aliases)]) {
       if (!/(_endpoint|_uri)$/.test(member)) continue
       const { pathname, port } = new URL(String(address))
@@ -231,7 +266,7 @@ describe('[D03] what is advertised works, and what is refused is not advertised'
         path: pathname,
         headers: {},
       })
-      expect([member, answer.status]).toEqual([member, member === 'jwks_uri' ? 200 : 400])
+      expect([member, answer.status]).toEqual([member, statuses[member] ?? 400])
     }
   })
 
@@ -280,20 +315,17 @@ describe('[D03] what is advertised works, and what is refused is not advertised'
     },
   )
 
-  it.each([
-    'authorization_code',
-    'refresh_token',
-    'password',
-    'implicit',
-    'urn:ietf:params:oauth:grant-type:device_code',
-  ])('no grant %s', async (grant_type) => {
-    expect(metadata.json.grant_types_supported).not.toContain(grant_type)
-    const refused = await declined(server, server.token({ grant_type }))
-    expect(refused).toMatchObject({ status: 400, error: 'unsupported_grant_type', reason: 'grant_type_unsupported' })
-  })
+  it.each(['password', 'implicit', 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'urn:openid:params:grant-type:ciba'])(
+    'no grant %s',
+    async (grant_type) => {
+      expect(metadata.json.grant_types_supported).not.toContain(grant_type)
+      const refused = await declined(server, server.token({ grant_type }))
+      expect(refused).toMatchObject({ status: 400, error: 'unsupported_grant_type', reason: 'grant_type_unsupported' })
+    },
+  )
 
-  it('each scope', async () => {
-    for (const scope of metadata.json.scopes_supported) {
+  it('each scope of an API', async () => {
+    for (const scope of metadata.json.scopes_supported.slice(openidScopes.length)) {
       const client_id = scope === 'api1' ? 'client' : 'all'
       expect((await server.token({ client_id, scope })).json.scope).toBe(scope)
     }
