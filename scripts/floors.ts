@@ -58,6 +58,7 @@ export const law: Readonly<Record<string, Floors>> = {
       pages: { floor: 5, pure: true, knows: [], uses: [] },
       grants: { floor: 6, pure: true, uses: [] },
       authorization: { floor: 7, pure: true, uses: ['zod'] },
+      registration: { floor: 7, pure: true, uses: [] },
       endpoints: { floor: 8, pure: true, uses: [] },
       administration: { floor: 8, pure: true, uses: ['zod'] },
       store: { floor: 9, knows: ['model', 'ports', 'settings.ts', 'context.ts'], uses: ['kysely', 'pg', 'ioredis'] },

@@ -28,6 +28,8 @@ export interface Context {
   readonly codeTries: Attempts
   /** User codes that no device shows. */
   readonly userCodeGuesses: Attempts
+  /** Registrations, by initial access token. */
+  readonly registrations: Attempts
   /** What a sector sees instead of a subject. OpenID Connect Core §8.1. */
   readonly pairwise: (sector: string, subject: string) => string
   readonly report: (report: Report) => void
@@ -36,6 +38,8 @@ export interface Context {
 /** Finds clients. */
 export interface Clients {
   find(clientId: string): Awaitable<Client | undefined>
+  /** Reads the store again: after a change. */
+  forget(): void
 }
 
 /** Says whether a chain of certificates leads to a trust group. RFC 8705 §2.1. */

@@ -10,6 +10,7 @@ import {
   createAttempts,
   introspectionLimit,
   passwordLimit,
+  registrationLimit,
   userCodeLimit,
 } from './client-authentication/attempts.ts'
 import { createClients } from './client-authentication/clients.ts'
@@ -122,6 +123,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     guesses: createAttempts(now, introspectionLimit),
     codeTries: createAttempts(now, codeLimit),
     userCodeGuesses: createAttempts(now, userCodeLimit),
+    registrations: createAttempts(now, registrationLimit),
     pairwise: createPairwise(encryptionKey),
     report,
   }

@@ -104,6 +104,24 @@ const settingsSchema = z.strictObject({
       required: z.boolean().default(false).describe('No client may bring an authorization request by the browser.'),
     })
     .prefault({}),
+  registration: z
+    .strictObject({
+      initialAccessTokens: z
+        .array(z.string().regex(/^sha256:[A-Za-z0-9_-]{43}$/, 'must be sha256:... in base64url'))
+        .min(1)
+        .max(100)
+        .describe('The hashes of the tokens that allow a client to register.'),
+      scopes: z
+        .array(z.string())
+        .default([])
+        .describe('The scopes of APIs that registered clients may ask for, beside those of OpenID Connect.'),
+      trustGroup: z
+        .string()
+        .optional()
+        .describe('The group under mutualTls.trustGroups that vouches for clients registered with tls_client_auth.'),
+    })
+    .optional()
+    .describe('Clients that register themselves (RFC 7591). Left out: there are none.'),
   authorizationDetails: z
     .record(
       z.string().min(1),
@@ -232,7 +250,7 @@ export function settingsJsonSchema(): object {
 /** Checks a client against the settings it will live with. @throws {@link SettingsError} */
 export function requireClientFits(
   client: z.output<typeof clientSchema>,
-  settings: Pick<Settings, 'apis' | 'mutualTls' | 'authorizationDetails' | 'outbound'>,
+  settings: Settings,
   where = 'client',
 ): void {
   const scopes = new Set([...settings.apis.flatMap((each) => each.scopes), ...openidScopes])
@@ -252,6 +270,12 @@ export function requireClientFits(
   const host = client.jwks_uri === undefined ? undefined : new URL(client.jwks_uri).hostname
   if (host !== undefined && !settings.outbound.allow.includes(host))
     throw new SettingsError(`${where}.jwks_uri: the host ${host} is not in outbound.allow. Add it there.`)
+  const algorithm = client.id_token_signed_response_alg
+  const algorithms = signingAlgorithmsOf(settings)
+  if (algorithm !== undefined && !algorithms.includes(algorithm))
+    throw new SettingsError(
+      `${where}.id_token_signed_response_alg: there is no key for ${algorithm}. Known: ${algorithms.join(', ')}.`,
+    )
   const identifiers = new Set(settings.apis.map((each) => each.identifier))
   const foreign = client.introspects.find((identifier) => !identifiers.has(identifier))
   if (foreign !== undefined)
@@ -260,15 +284,20 @@ export function requireClientFits(
     )
 }
 
-/** The algorithms for which there is a key to sign with. */
+/**
+ * The algorithms for which there are keys to sign with: what is asked for, and RS256 where somebody may want an ID token,
+ * since OpenID Connect Discovery §3 asks for it.
+ */
 export function signingAlgorithmsOf({
   accessTokens: general,
   apis,
   clients,
-}: Pick<Settings, 'accessTokens' | 'apis' | 'clients'>): readonly AccessTokenSettings['algorithm'][] {
+  registration,
+}: Pick<Settings, 'accessTokens' | 'apis' | 'clients' | 'registration'>): readonly AccessTokenSettings['algorithm'][] {
   const ofApis = apis.map((each) => each.accessTokens.algorithm)
   const ofClients = clients.flatMap((each) => each.id_token_signed_response_alg ?? [])
-  return [...new Set([general.algorithm, ...ofApis, ...ofClients])]
+  const openid = registration !== undefined || clients.some(({ scope }) => scope.split(' ').includes('openid'))
+  return [...new Set([general.algorithm, ...ofApis, ...ofClients, ...(openid ? (['RS256'] as const) : [])])]
 }
 
 /** Parses one client. @throws {@link SettingsError} */
@@ -349,7 +378,20 @@ function requireAgreement(settings: Settings): void {
         `apis[${index}].scopeDescriptions: "${foreign}" is no scope of the API. Correct its name.`,
       )
   }
+  requireRegistration(settings)
   requirePeople(settings)
+}
+
+function requireRegistration({ registration, apis, mutualTls }: Settings): void {
+  if (!registration) return
+  const scopes = apis.flatMap((each) => each.scopes)
+  const unknown = registration.scopes.find((scope) => !scopes.includes(scope))
+  if (unknown !== undefined)
+    throw new SettingsError(`registration.scopes: no API has the scope "${unknown}". Known: ${scopes.join(', ')}.`)
+  if (registration.trustGroup !== undefined && !Object.hasOwn(mutualTls.trustGroups, registration.trustGroup))
+    throw new SettingsError(
+      `registration.trustGroup: there is no "${registration.trustGroup}" under mutualTls.trustGroups. Add it there.`,
+    )
 }
 
 function requirePeople({ issuer, people: { directory } }: Settings): void {

@@ -1,4 +1,5 @@
 import type { PresentedCertificate } from './certificate-facts.ts'
+import type { JsonObject } from './json.ts'
 
 /** A request as data: it can be stored as a vector and built by a test in one line. */
 export interface Inbound {
@@ -9,6 +10,8 @@ export interface Inbound {
   readonly headers: { readonly [name: string]: readonly string[] | undefined }
   /** The form of the body in order, repeated names included. */
   readonly form?: readonly (readonly [name: string, value: string])[]
+  /** The body, where it is a JSON object instead. */
+  readonly json?: JsonObject
   readonly certificate?: PresentedCertificate
   /** The address of the connection's other end, for counting failures. */
   readonly address?: string

@@ -404,6 +404,22 @@ export const refusals = {
     'The subject token is bound to a key: show it, or a key of your own where the token is for you.',
   ),
 
+  // registration of clients by themselves
+  body_not_json: row('invalid_request', 'RFC7591-3.1', 'Send the metadata as a JSON object, as application/json.'),
+  registration_token_wrong: row(
+    'invalid_token',
+    'RFC7592-2',
+    'The token is not one that registers or manages this client.',
+  ),
+  registrations_exhausted: row('too_many_requests', 'RFC6585-4', 'Too many clients were registered. Wait a while.'),
+  software_statement_unsupported: row(
+    'unapproved_software_statement',
+    'RFC7591-3.2.2',
+    'Software statements are not taken here.',
+  ),
+  client_metadata_invalid: row('invalid_client_metadata', 'RFC7591-3.2.2', 'The metadata of the client is not valid.'),
+  redirect_uri_unacceptable: row('invalid_redirect_uri', 'RFC7591-3.2.2', 'A redirect URI cannot be registered.'),
+
   // introspection and revocation
   token_parameter_missing: row('invalid_request', 'RFC7662-2.1', 'token is missing.'),
   introspection_not_allowed: row(

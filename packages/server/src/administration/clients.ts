@@ -6,7 +6,8 @@ import { AdministrationError } from './administration-error.ts'
 import { chooseSecret, generateSecret } from './client-secret.ts'
 
 /** A client as it is shown: whether it has a secret, never the secret or its hash. */
-export interface ShownClient extends Omit<Client, 'client_secret' | 'client_secret_hash'> {
+export interface ShownClient
+  extends Omit<Client, 'client_secret' | 'client_secret_hash' | 'registration_access_token_hash'> {
   readonly hasSecret: boolean
   /** It stands in the settings and can only be changed there. */
   readonly readOnly: boolean
@@ -147,6 +148,9 @@ function changed(client: Client, secret: string | undefined): ChangedClient {
   return { client: shown(client, false), ...(secret === undefined ? {} : { secret }) }
 }
 
-function shown({ client_secret, client_secret_hash, ...rest }: Client, readOnly: boolean): ShownClient {
+function shown(
+  { client_secret, client_secret_hash, registration_access_token_hash, ...rest }: Client,
+  readOnly: boolean,
+): ShownClient {
   return { ...rest, hasSecret: client_secret !== undefined || client_secret_hash !== undefined, readOnly }
 }

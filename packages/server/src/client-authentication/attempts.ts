@@ -31,6 +31,13 @@ export const codeLimit: AttemptsLimit = { mostFailures: 5, window: 60, reason: '
 /** User codes that no device shows, by address. RFC 8628 §5.1. */
 export const userCodeLimit: AttemptsLimit = { mostFailures: 10, window: 300, reason: 'user_code_guesses_exhausted' }
 
+/** Clients that register themselves, by initial access token: who needs more asks the operator. */
+export const registrationLimit: AttemptsLimit = {
+  mostFailures: 100,
+  window: 3600,
+  reason: 'registrations_exhausted',
+}
+
 /** So many pairs of name and address are remembered; the oldest are forgotten. */
 const mostPairs = 10_000
 

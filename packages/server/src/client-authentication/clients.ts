@@ -5,14 +5,8 @@ import type { Store } from '../ports/store.ts'
 /** So many clients of the store are kept in memory; the oldest are read again. */
 const mostKept = 10_000
 
-/** The clients of the settings and of the store, found without the database once they have been seen. */
-export interface ClientRegistry extends Clients {
-  /** Reads the store again: after a change. */
-  forget(): void
-}
-
-/** Keeps clients in memory. */
-export function createClients(configured: readonly Client[], store: Pick<Store, 'findClient'>): ClientRegistry {
+/** The clients of the settings and of the store, kept in memory: found without the database once they have been seen. */
+export function createClients(configured: readonly Client[], store: Pick<Store, 'findClient'>): Clients {
   const fixed = new Map(configured.map((client) => [client.client_id, client]))
   let kept = new Map<string, Client>()
 

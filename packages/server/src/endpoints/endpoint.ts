@@ -12,9 +12,11 @@ export interface Outbound {
 
 /** An address of the server. */
 export interface Endpoint {
-  /** The paths, written exactly so. */
+  /** The paths, written exactly so. None where the settings do not open it. */
   paths(settings: Settings): readonly string[]
-  readonly methods: readonly ('GET' | 'POST')[]
+  readonly methods: readonly ('GET' | 'POST' | 'PUT' | 'DELETE')[]
+  /** It takes JSON where others take forms. */
+  readonly takes?: 'json'
   /** The member of the metadata that holds its address. */
   readonly address?: string
   /** Called by clients directly: served on the mTLS listener too, and listed as an alias. RFC 8705 §5. */

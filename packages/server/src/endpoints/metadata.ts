@@ -11,6 +11,7 @@ import { introspect } from './introspect.ts'
 import { keys } from './keys.ts'
 import { publish } from './publish.ts'
 import { pushedAuthorization } from './pushed-authorization.ts'
+import { register } from './register.ts'
 import { revoke } from './revoke.ts'
 import { signIn } from './sign-in.ts'
 import { signOut } from './sign-out.ts'
@@ -42,6 +43,7 @@ export const endpoints: readonly Endpoint[] = [
   userinfo,
   introspect,
   revoke,
+  register,
   keys,
   metadata,
 ]
@@ -78,6 +80,6 @@ function describe(settings: Settings): object {
 
 function addresses(list: readonly Endpoint[], origin: string, settings: Settings): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    list.flatMap(({ address, paths }) => (address ? [[address, `${origin}${paths(settings)[0]}`]] : [])),
+    list.flatMap(({ address, paths }) => (address ? paths(settings).map((path) => [address, `${origin}${path}`]) : [])),
   )
 }

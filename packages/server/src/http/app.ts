@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import { type Inbound, type Reason, Refused } from '@holdfast/pop'
+import { type Inbound, isJsonObject, type Reason, Refused } from '@holdfast/pop'
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { claimedClient } from '../client-authentication/credentials.ts'
 import type { Context } from '../context.ts'
 import type { Endpoint, Outbound } from '../endpoints/endpoint.ts'
 import { refusalOf, renderRefusal, reportOf } from '../endpoints/refusal.ts'
-import { type Arrival, inboundOf, nodeHeaders, parseForm } from './exchange.ts'
+import { type Arrival, inboundOf, nodeHeaders, parseForm, parseJson } from './exchange.ts'
 
 /** The largest body, in bytes. */
 export const mostBodyBytes = 65_536
@@ -49,6 +49,13 @@ export function createApp(
     }
   })
 
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, ({ raw }, body, done) => {
+    const takesJson = paths.get(addressOf({ raw }))?.takes === 'json'
+    const parsed = takesJson ? parseJson(body as Buffer) : undefined
+    if (parsed) done(null, parsed)
+    else done(new Refused(takesJson ? 'body_not_json' : 'body_not_form'))
+  })
+
   /** Past Fastify's serialisation and hooks, of which we use none. */
   const send = ({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply => {
     const length = status === 304 ? {} : { 'content-length': String(Buffer.byteLength(body)) }
@@ -66,7 +73,7 @@ export function createApp(
     reply: FastifyReply,
     more: Readonly<Record<string, string>> = {},
   ) => {
-    const client = claimedClient({ headers: request.raw.headersDistinct }, request.body as Inbound['form'])
+    const client = claimedClient({ headers: request.raw.headersDistinct }, bodyOf(request).form)
     context.report({ ...reportOf(refused), ...(client === undefined ? {} : { client: client.slice(0, 256) }) })
     const { status, headers, body } = renderAt(addressOf(request), refused, request)
     return send({ status, headers: { ...headers, ...more }, body }, reply)
@@ -91,8 +98,7 @@ export function createApp(
           const arrival = arrivalOf(request.raw)
           requirePath(path, request.raw)
           if (arrival.aliasesOnly && !endpoint.aliased) throw new Refused('endpoint_unknown')
-          const form = request.body as Inbound['form']
-          return send(await endpoint.handle(inboundOf(request.raw, arrival, form), context), reply)
+          return send(await endpoint.handle(inboundOf(request.raw, arrival, bodyOf(request)), context), reply)
         },
       })
     }
@@ -108,8 +114,14 @@ export function createApp(
   return app
 }
 
+/** What the parsers above made of the body: pairs of a form, or an object. */
+function bodyOf({ body }: FastifyRequest): Pick<Inbound, 'form' | 'json'> {
+  if (Array.isArray(body)) return { form: body }
+  return isJsonObject(body) ? { json: body } : {}
+}
+
 /** The path as it was written. */
-function addressOf({ raw: { url = '' } }: FastifyRequest): string {
+function addressOf({ raw: { url = '' } }: Pick<FastifyRequest, 'raw'>): string {
   return url.split('?')[0] ?? ''
 }
 

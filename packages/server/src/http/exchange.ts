@@ -1,6 +1,13 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { TLSSocket } from 'node:tls'
-import { decodeForm, type Inbound, type PresentedCertificate, Refused } from '@holdfast/pop'
+import {
+  decodeForm,
+  type Inbound,
+  type JsonObject,
+  type PresentedCertificate,
+  parseJsonObject,
+  Refused,
+} from '@holdfast/pop'
 import { readPeerCertificate } from '@holdfast/pop/resource/node'
 import type { Outbound } from '../endpoints/endpoint.ts'
 
@@ -17,7 +24,11 @@ export interface Arrival {
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** The request as data. @throws Refused `certificate_chain_too_long`, `host_malformed` */
-export function inboundOf(request: IncomingMessage, { origin, asks }: Arrival, form?: Inbound['form']): Inbound {
+export function inboundOf(
+  request: IncomingMessage,
+  { origin, asks }: Arrival,
+  body: Pick<Inbound, 'form' | 'json'>,
+): Inbound {
   const { method = '', url = '', headersDistinct: headers, socket } = request
   requireHost(headers.host)
   const certificate: PresentedCertificate | undefined = asks ? readPeerCertificate(socket as TLSSocket) : undefined
@@ -25,7 +36,7 @@ export function inboundOf(request: IncomingMessage, { origin, asks }: Arrival, f
     method,
     url: `${origin}${url}`,
     headers,
-    ...(form && { form }),
+    ...body,
     ...(certificate && { certificate }),
     ...(socket.remoteAddress && { address: socket.remoteAddress }),
   }
@@ -42,6 +53,15 @@ export function nodeHeaders(headers: Outbound['headers']): OutgoingHttpHeaders {
  */
 export function parseForm(body: Buffer): NonNullable<Inbound['form']> {
   return decodeForm(decodeUtf8(body))
+}
+
+/** Parses a JSON object strictly: UTF-8, not nested deeply. @returns undefined when it is none */
+export function parseJson(body: Buffer): JsonObject | undefined {
+  try {
+    return parseJsonObject(strictUtf8.decode(body))
+  } catch {
+    return undefined
+  }
 }
 
 function decodeUtf8(body: Buffer): string {

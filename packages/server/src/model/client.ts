@@ -37,6 +37,7 @@ const text = z.string().min(1).max(2048)
 const jwk = z
   .looseObject({ kty: z.string() })
   .refine((key) => parsePublicJwk(key) !== undefined || 'x5c' in key, 'is not a public key that is accepted')
+  .refine((key) => !['d', 'k', 'priv'].some((member) => member in key), 'is not a public key')
 
 /**
  * A registered client: RFC 7591 names where there are any, and ours. Strict: an unknown member refuses.
@@ -63,7 +64,7 @@ export const clientSchema = z
       .optional()
       .describe('The hash of the secret, as `holdfast client add` prints it.'),
     jwks: z
-      .strictObject({ keys: z.array(jwk).min(1).max(20) })
+      .strictObject({ keys: z.array(jwk).min(1).max(20).refine(haveDistinctNames, 'has two keys with the same kid') })
       .optional()
       .describe('Public keys (private_key_jwt), or certificates in x5c (self_signed_tls_client_auth).'),
     jwks_uri: z
@@ -140,6 +141,11 @@ export const clientSchema = z
       .max(100)
       .default([])
       .describe('The APIs, by identifier, on whose behalf the client may introspect tokens.'),
+    registration_access_token_hash: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/, 'must be a SHA-256 in base64url')
+      .optional()
+      .describe('The hash of the token with which a client that registered itself manages that. Ours to write.'),
     disabled: z.boolean().default(false).describe('A disabled client is refused, and its tokens are inactive.'),
   })
   .superRefine((client, { addIssue }) => {
@@ -171,6 +177,11 @@ export function subjectOf(
     if (value !== undefined) return { kind, value }
   }
   return undefined
+}
+
+function haveDistinctNames(keys: readonly { readonly [member: string]: unknown }[]): boolean {
+  const names = keys.flatMap(({ kid }) => (kid === undefined ? [] : [kid]))
+  return new Set(names).size === names.length
 }
 
 function hasRedirectUri({ redirect_uris }: Unchecked): boolean {
