@@ -7,6 +7,18 @@ import { declinedPush, lastReason, redirect, startVisits, validRequest, visitCli
 const ours = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const theirs = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const ed25519 = generateKeyPairSync('ed25519')
+const keyPairs: Readonly<Record<string, { readonly privateKey: KeyObject; readonly publicKey: KeyObject }>> = {
+  ES256: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  ES384: generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  ES512: generateKeyPairSync('ec', { namedCurve: 'P-521' }),
+  PS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  RS256: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  EdDSA: ed25519,
+  Ed25519: ed25519,
+  'ML-DSA-44': generateKeyPairSync('ml-dsa-44'),
+  'ML-DSA-65': generateKeyPairSync('ml-dsa-65'),
+  'ML-DSA-87': generateKeyPairSync('ml-dsa-87'),
+}
 const pem = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString()
 const jwk = (key: KeyObject) => ({ kty: '', ...key.export({ format: 'jwk' }) })
 
@@ -42,6 +54,12 @@ beforeAll(async () => {
       ...visitClients,
       { ...signing, client_id: 'signing' },
       { ...signing, client_id: 'must-sign', require_signed_request_object: true },
+      ...Object.entries(keyPairs).map(([alg, { publicKey }]) => ({
+        ...signing,
+        client_id: `by-${alg}`,
+        jwks: { keys: [jwk(publicKey)] },
+        request_object_signing_alg: alg,
+      })),
     ],
   }))
 })
@@ -86,6 +104,19 @@ describe('RFC 9101 signed request objects', () => {
     const claims = JSON.parse(JSON.stringify(twist.claims ?? {}).replace('ISSUER', server.issuer))
     const page = await visit({ request: requestObject({ ...twist, claims: { ...twist.claims, ...claims } }) })
     expect(page).toMatchObject({ status: 200, form: { action: '/sign-in' } })
+  })
+
+  it.each(Object.entries(keyPairs))('[D03] takes one signed with %s', async (alg, { privateKey }) => {
+    const client_id = `by-${alg}`
+    const request = requestObject({ header: { alg }, claims: { client_id, iss: client_id }, key: pem(privateKey) })
+    expect((await openBrowser(server).authorize({ client_id, request })).status).toBe(200)
+  })
+
+  it('[D03] says by which algorithms', async () => {
+    const path = '/.well-known/openid-configuration'
+    const { json } = await server.send({ on: 'public', method: 'GET', path, headers: {} })
+    expect(json.request_object_signing_alg_values_supported).toEqual(Object.keys(keyPairs))
+    expect(json.authorization_details_types_supported).toEqual(['payment', 'account', 'unused'])
   })
 
   it('[RFC9101-6.3] ignores what stands beside it', async () => {
