@@ -68,5 +68,19 @@ export function createAttempts(now: Clock, { mostFailures, window, reason }: Att
 }
 
 function pair(client: string, address = ''): string {
-  return `${address} ${client.slice(0, 256)}`
+  return `${networkOf(address)} ${client.slice(0, 256)}`
+}
+
+/** Who has an IPv6 address has the 2^64 beside it. RFC 6177. */
+function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1]
+  if (mapped !== undefined) return mapped
+  const [head = '', tail = ''] = address.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  const zeros = address.includes('::') ? 8 - groups.length - (tail === '' ? 0 : tail.split(':').length) : 0
+  return [...groups, ...Array<string>(Math.max(zeros, 0)).fill('0'), ...tail.split(':')]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')
 }
