@@ -275,6 +275,12 @@ describe('RFC 6749 §4.1.2.1 what the client is told', () => {
     },
   )
 
+  it('tells the operator which client it was', async () => {
+    await declinedVisit({ client_id: 'machine' })
+    expect(server.reports.at(-1)).toMatchObject({ client: 'machine', reason: 'authorization_not_allowed' })
+    expect(JSON.stringify(server.reports)).not.toContain(validRequest.code_challenge)
+  })
+
   it('[A18] refuses a state of 4097 characters', async () => {
     expect(await declinedVisit({ state: 's'.repeat(4097) })).toMatchObject({ reason: 'state_too_long' })
   })

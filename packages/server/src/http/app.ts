@@ -73,7 +73,7 @@ export function createApp(
     reply: FastifyReply,
     more: Readonly<Record<string, string>> = {},
   ) => {
-    const client = claimedClient({ headers: request.raw.headersDistinct }, bodyOf(request).form)
+    const client = claimedClient({ headers: request.raw.headersDistinct }, bodyOf(request).form ?? pairsOf(request))
     context.report({ ...reportOf(refused), ...(client === undefined ? {} : { client: client.slice(0, 256) }) })
     const { status, headers, body } = renderAt(addressOf(request), refused, request)
     return send({ status, headers: { ...headers, ...more }, body }, reply)
@@ -118,6 +118,11 @@ export function createApp(
 function bodyOf({ body }: FastifyRequest): Pick<Inbound, 'form' | 'json'> {
   if (Array.isArray(body)) return { form: body }
   return isJsonObject(body) ? { json: body } : {}
+}
+
+/** The query, for the log: what browsers bring names its client there. */
+function pairsOf({ query }: FastifyRequest): [string, string][] {
+  return isJsonObject(query) ? Object.entries(query).map(([name, value]) => [name, String(value)]) : []
 }
 
 /** The path as it was written. */
