@@ -20,11 +20,11 @@ const publicKey = { kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPa
 /** Every key that there is, with a value that is right. */
 const whole = {
   $schema: './settings.json',
-  issuer: 'https://as.test:5001',
+  issuer: 'https://as.localhost:5001',
   layout: 'port',
   listen: {
-    public: { port: 5001, host: 'localhost', origin: 'https://as.test:5001', certificate, key },
-    mutualTls: { port: 5002, host: 'localhost', origin: 'https://as.test:5002', certificate, key },
+    public: { port: 5001, host: 'localhost', origin: 'https://as.localhost:5001', certificate, key },
+    mutualTls: { port: 5002, host: 'localhost', origin: 'https://as.localhost:5002', certificate, key },
   },
   mutualTls: { alwaysEmitConfirmationClaim: true, trustGroups: { staff: { ca: certificate, crl: 'staff.crl' } } },
   accessTokens: { format: 'jwt', algorithm: 'ES256', lifetime: 3600 },
@@ -32,6 +32,7 @@ const whole = {
     {
       identifier: 'https://api.test',
       scopes: ['api1'],
+      scopeDescriptions: { api1: { en: 'Read your notes', de: 'Ihre Notizen lesen' } },
       accessTokens: { format: 'reference', algorithm: 'ES256', lifetime: 60 },
     },
   ],
@@ -42,7 +43,20 @@ const whole = {
       token_endpoint_auth_method: 'client_secret_basic',
       client_secret: 'secret',
       tls_client_certificate_bound_access_tokens: true,
-      grant_types: ['client_credentials'],
+      grant_types: ['client_credentials', 'authorization_code'],
+      redirect_uris: ['https://app.test/callback'],
+      post_logout_redirect_uris: ['https://app.test/bye'],
+      application_type: 'web',
+      require_pushed_authorization_requests: true,
+      require_signed_request_object: true,
+      request_object_signing_alg: 'EdDSA',
+      jwks: { keys: [publicKey] },
+      subject_type: 'pairwise',
+      id_token_signed_response_alg: 'ES256',
+      authorization_details_types: ['payment'],
+      consent: 'skip',
+      refresh_token_lifetime: 86_400,
+      registration_access_token_hash: 'A'.repeat(43),
       scope: 'api1',
       access_token_format: 'jwt',
       access_token_lifetime: 60,
@@ -73,6 +87,47 @@ const whole = {
       trust_group: 'staff',
     })),
   ],
+  pushedAuthorizationRequests: { required: true },
+  authorizationDetails: { payment: { schema: { type: 'object' } } },
+  registration: { initialAccessTokens: [`sha256:${'A'.repeat(43)}`], scopes: ['api1'], trustGroup: 'staff' },
+  people: {
+    directory: [
+      {
+        username: 'alice',
+        password_hash: `$argon2id$v=19$m=65536,t=3,p=1$${'A'.repeat(22)}$${'A'.repeat(42)}E`,
+        subject: 'user:1',
+        disabled: true,
+        name: 'Alice Adams',
+        given_name: 'Alice',
+        family_name: 'Adams',
+        middle_name: 'Ann',
+        nickname: 'Al',
+        preferred_username: 'alice',
+        profile: 'https://alice.test/about',
+        picture: 'https://alice.test/me.png',
+        website: 'https://alice.test',
+        email: 'alice@test.test',
+        email_verified: true,
+        gender: 'female',
+        birthdate: '1990-01-01',
+        zoneinfo: 'Europe/Berlin',
+        locale: 'de',
+        phone_number: '+49 30 1',
+        phone_number_verified: true,
+        updated_at: 1,
+        address: {
+          formatted: 'A street 1',
+          street_address: 'A street 1',
+          locality: 'Berlin',
+          region: 'Berlin',
+          postal_code: '10115',
+          country: 'DE',
+        },
+      },
+      { username: 'bob', password: 'bob' },
+    ],
+  },
+  pages: { name: 'Notes', logo: 'logo.png', accent: '#0f6b63' },
   store: { file: 'holdfast.db' },
   keys: { encryptionKey: 'holdfast.key' },
   revocation: { jwt: true },
@@ -92,26 +147,26 @@ describe('F29 settings', () => {
     expect(keysOf(settingsJsonSchema()).filter((name) => !named.has(name))).toEqual([])
   })
 
-  it.each(leavesOf(whole).map((path) => [dotted(path), path] as const))(
-    'refuses a value of another type at %s',
-    (_, path) => {
-      const value = at(whole, path)
-      for (const wrong of [
-        null,
-        {},
-        [],
-        [null],
-        Number.NaN,
-        ...(typeof value === 'boolean' ? ['true', 1] : [true]),
-        ...(typeof value === 'number' ? [String(value), 0.5, -1, 0, 1e9] : [1]),
-      ])
-        requireRefused(changed(whole, path, wrong), path)
-    },
-  )
+  const own = leavesOf(whole).filter((path) => !path.includes('schema'))
+  const anyNumber = new Set(['updated_at'])
+  it.each(own.map((path) => [dotted(path), path] as const))('refuses a value of another type at %s', (_, path) => {
+    const value = at(whole, path)
+    for (const wrong of [
+      null,
+      {},
+      [],
+      [null],
+      Number.NaN,
+      ...(typeof value === 'boolean' ? ['true', 1] : [true]),
+      ...(typeof value === 'number' ? [String(value), 0.5, -1] : [1]),
+      ...(typeof value === 'number' && !anyNumber.has(String(path.at(-1))) ? [0, 1e9] : []),
+    ])
+      requireRefused(changed(whole, path, wrong), path)
+  })
 
   const free = new Set(['$schema'])
   it.each(
-    leavesOf(whole)
+    own
       .filter((path) => typeof at(whole, path) === 'string' && !free.has(String(path[0])))
       .map((path) => [dotted(path), path] as const),
   )('refuses an empty text at %s', (_, path) => {
@@ -120,9 +175,9 @@ describe('F29 settings', () => {
   })
 
   const unchecked =
-    /client_name|client_id|client_secret$|tls_client_auth_|trustGroups|\.x5c|\.host$|certificate$|key$|\.ca$|crl$|file$|Key$|allow\[|\$schema/
+    /client_name|client_id|client_secret$|tls_client_auth_|trustGroups|\.x5c|\.host$|certificate$|key$|\.ca$|crl$|file$|Key$|allow\[|\$schema|scopeDescriptions|^people|^pages\.(name|logo)/
   it.each(
-    leavesOf(whole)
+    own
       .filter((path) => typeof at(whole, path) === 'string' && !unchecked.test(dotted(path)))
       .map((path) => [dotted(path), path] as const),
   )('refuses nonsense at %s', (_, path) => {
@@ -201,7 +256,24 @@ describe('F29 settings that conflict', () => {
     ['no secret', client({ client_secret: undefined }), 'client_secret_hash'],
     ['no keys for private_key_jwt', of('assertion', { jwks: undefined }), 'jwks'],
     ['keys and their address', of('fetched', { jwks: { keys: [publicKey] } }), 'jwks'],
-    ['keys for a client with a secret', client({ jwks: { keys: [publicKey] } }), 'jwks'],
+    [
+      'keys for a client that signs nothing',
+      client({ request_object_signing_alg: undefined, require_signed_request_object: false }),
+      'jwks',
+    ],
+    ['no keys for request objects', client({ jwks: undefined }), 'jwks'],
+    ['no redirect URI for codes', client({ redirect_uris: [] }), 'redirect_uris'],
+    ['a redirect URI where scripts run', client({ redirect_uris: ['javascript:x'] }), 'redirect_uris'],
+    [
+      'a type of details that is not there',
+      client({ authorization_details_types: ['other'] }),
+      'authorization_details',
+    ],
+    [
+      'a schema that is none',
+      { ...whole, authorizationDetails: { payment: { schema: { type: 'nothing' } } } },
+      'authorizationDetails',
+    ],
     ['a private key', of('assertion', { jwks: { keys: [{ ...publicKey, d: 'AA' }] } }), 'jwks'],
     [
       'an algorithm that no key fits',
@@ -269,7 +341,7 @@ describe('F29 files that the settings name', () => {
     ['CAs of the outside that are not there', { outbound: { ...outbound, ca: 'missing.pem' } }, 'outbound.ca'],
     ['CAs of the outside that are none', { outbound: { ...outbound, ca: 'folder-is-no-key' } }, 'outbound.ca'],
   ])('refuses %s, and makes no database', async (_, change, name) => {
-    const settings = { ...whole, mutualTls: group({}), ...change } as SettingsInput
+    const settings = { ...whole, pages: {}, mutualTls: group({}), ...change } as SettingsInput
     await expect(createAuthorizationServer(settings, { directory })).rejects.toMatchObject({
       name: 'SettingsError',
       message: expect.stringContaining(name),
@@ -281,7 +353,7 @@ describe('F29 files that the settings name', () => {
     ['a database in a folder that is not there', 'missing/holdfast.db'],
     ['a folder in place of the database', '.'],
   ])('refuses %s', async (_, file) => {
-    const settings = { ...whole, mutualTls: group({}), store: { file } } as SettingsInput
+    const settings = { ...whole, pages: {}, mutualTls: group({}), store: { file } } as SettingsInput
     await expect(createAuthorizationServer(settings, { directory })).rejects.toMatchObject({ name: 'StoreUnusable' })
   })
 })
@@ -326,14 +398,16 @@ function leavesOf(value: unknown, path: Path = []): Path[] {
   )
 }
 
-/** Objects whose keys are ours: not a key of somebody, nor names that the operator chooses. */
+/** Objects whose keys are ours: not a key or a schema of somebody, nor names that the operator chooses. */
 function groupsOf(value: unknown, path: Path = []): Path[] {
-  if (!isGroup(value) || (path.includes('keys') && path[0] === 'clients')) return []
+  if (!isGroup(value) || path.at(-1) === 'schema' || (path.includes('keys') && path[0] === 'clients')) return []
   const inner = Object.entries(value).flatMap(([name, each]) =>
     groupsOf(each, [...path, Array.isArray(value) ? Number(name) : name]),
   )
-  return Array.isArray(value) || path.at(-1) === 'trustGroups' ? inner : [path, ...inner]
+  return Array.isArray(value) || chosen.has(String(path.at(-1))) ? inner : [path, ...inner]
 }
+
+const chosen = new Set(['trustGroups', 'authorizationDetails', 'scopeDescriptions'])
 
 function keysOf(schema: unknown): string[] {
   if (!isGroup(schema)) return []
