@@ -54,6 +54,14 @@ describe('RFC 6749 §10.12 forms are taken from our own pages only', () => {
     expect((await browser.submit(asked, { decision: 'allow', csrf })).status).toBe(403)
   })
 
+  it('[A21] refuses the token of the choice of an account at consent', async () => {
+    const browser = openBrowser(server)
+    await signIn(browser)
+    const page = await browser.authorize({ ...validRequest, prompt: 'select_account consent' })
+    const { flow, csrf } = page.form.fields
+    expect((await browser.post('/consent', { flow, csrf, decision: 'allow' })).status).toBe(403)
+  })
+
   it('[A21] refuses a consent that was shown to somebody else', async () => {
     const browser = openBrowser(server)
     const asked = await signIn(browser, { prompt: 'consent' })
