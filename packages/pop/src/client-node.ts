@@ -21,5 +21,16 @@ export type { ClientContext, Fetch } from './client/context.ts'
 export type { ProtectedFetch } from './client/protected-fetch.ts'
 export type { TokenScope } from './client/tokens.ts'
 export { createClientCertificate } from './node/certificates/make.ts'
+export { openBrowser } from './node/client/browser.ts'
 export { createClient, type NodeClient, type NodeClientOptions } from './node/client/client.ts'
+export { type KeptSignIn, type KeyFileLock, type KeyStore, keyFile } from './node/client/key-file.ts'
+export type { LoopbackOptions } from './node/client/loopback.ts'
 export { type KeyPair, MutualTls, type MutualTlsOptions } from './node/client/mutual-tls.ts'
+export { type SignedIn, type SignInOptions, signIn } from './node/client/sign-in.ts'
+export {
+  type CallbackRequest,
+  createSignIn,
+  type WebSignIn,
+  type WebSignInOptions,
+  type WebSignInRequest,
+} from './node/client/web-sign-in.ts'

@@ -1,4 +1,4 @@
-import { exportJWK, generateKeyPair, SignJWT } from 'jose'
+import { exportJWK, type GenerateKeyPairResult, generateKeyPair, SignJWT } from 'jose'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { encodeBase64url } from '../foundation/base64url.ts'
 import { createSession } from './authorization/session.ts'
@@ -21,8 +21,8 @@ const metadata = {
 }
 const pushing = { ...metadata, pushed_authorization_request_endpoint: `${issuer}/par` }
 
-let keys: CryptoKeyPair
-let strangers: CryptoKeyPair
+let keys: GenerateKeyPairResult
+let strangers: GenerateKeyPairResult
 beforeAll(async () => {
   ;[keys, strangers] = await Promise.all([generateKeyPair('ES256'), generateKeyPair('ES256')])
 })
@@ -222,7 +222,7 @@ describe('RFC 6749 §6 refreshing', () => {
   })
 
   it('keeps the tokens of two people apart', async () => {
-    const { client } = world({ '/token': ({ refresh_token }) => ({ json: granted(`of-${refresh_token}`) }) })
+    const { client } = world({ '/token': ({ refresh_token }: Form) => ({ json: granted(`of-${refresh_token}`) }) })
     const [alice, bob] = ['alice', 'bob'].map((refresh_token) => createSession({ refresh_token }))
     expect((await client.token({ session: alice })).access_token).toBe('of-alice')
     expect((await client.token({ session: bob })).access_token).toBe('of-bob')
@@ -263,7 +263,7 @@ describe('RFC 6749 §6 refreshing', () => {
     const brought: (string | null)[] = []
     const { client } = world({
       '/token': () => ({ json: granted(`token-${++count}`) }),
-      '/api': (_, headers) => {
+      '/api': (_: Form, headers: Headers) => {
         brought.push(headers.get('authorization'))
         const refused = { status: 401, headers: { 'www-authenticate': 'Bearer error="invalid_token"' } }
         return brought.length === 1 ? { json: {}, ...refused } : { json: {} }
@@ -316,7 +316,7 @@ interface Wrong {
   readonly metadata?: object
   readonly '/token'?: unknown
   readonly claims?: object
-  readonly signer?: CryptoKeyPair
+  readonly signer?: GenerateKeyPairResult
   readonly id_token?: string | undefined
 }
 

@@ -10,6 +10,8 @@ const sentences = {
   url_not_https: 'An access token is sent over https only.',
   body_not_repeatable: 'The token was refused, and the body of the request is a stream that cannot be sent again.',
   client_closed: 'The client was closed.',
+  key_file_unusable: 'The key file cannot be used.',
+  browser_unavailable: 'No browser could be opened.',
 
   // the connection
   connection_failed: 'There is no connection to the server.',

@@ -127,7 +127,8 @@ export function createClient(options: NodeClientOptions, context: Partial<Client
   }
 }
 
-function isEnding(certificate: CertificateFacts | undefined, now: Seconds): boolean {
+/** Says whether it is time for another certificate. */
+export function isEnding(certificate: CertificateFacts | undefined, now: Seconds): boolean {
   if (!certificate) return false
   const { notBefore, notAfter } = certificate
   return now >= notAfter - Math.min(margin, (notAfter - notBefore) / 5)
