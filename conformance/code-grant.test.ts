@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { createLocalJWKSet, jwtVerify } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import {
   alice,
   allow,
@@ -297,5 +297,37 @@ describe('people', () => {
       error: 'invalid_grant',
       reason: 'person_gone',
     })
+  })
+})
+
+describe('OpenID Connect Discovery §3 the signature of ID tokens', () => {
+  it('[OIDC.Core-2] is the one that the client is registered for; there is always RS256', async () => {
+    const algorithms = ['EdDSA', 'PS256', 'RS256', 'ML-DSA-65'] as const
+    const lengths = { EdDSA: 43, PS256: 22, RS256: 22, 'ML-DSA-65': undefined }
+    const own = await startPeopleServer((settings) => ({
+      ...settings,
+      clients: algorithms.map((algorithm) => ({
+        client_id: algorithm,
+        client_secret: 'secret',
+        grant_types: ['authorization_code'],
+        redirect_uris: ['https://web.test/callback'],
+        scope: 'openid',
+        id_token_signed_response_alg: algorithm,
+      })),
+    }))
+    onTestFinished(() => own.close())
+    for (const client of algorithms) {
+      const { json } = await redeem(own, allow(own, { client, scope: 'openid' }).form, { client })
+      const { alg, typ } = JSON.parse(Buffer.from(json.id_token.split('.')[0], 'base64url').toString())
+      expect({ alg, typ }).toEqual({ alg: client, typ: 'JWT' })
+      expect(claimsOf(json.id_token).at_hash?.length).toBe(lengths[client])
+    }
+    const metadata = await own.send({
+      on: 'public',
+      method: 'GET',
+      path: '/.well-known/openid-configuration',
+      headers: {},
+    })
+    expect(metadata.json.id_token_signing_alg_values_supported).toEqual(['ES256', ...algorithms])
   })
 })

@@ -196,6 +196,6 @@ describe('OpenID Connect Discovery §3 what the metadata says', () => {
       expect.arrayContaining(['sub', 'name', 'email', 'auth_time', 'acr', 'amr', 'sid']),
     )
     expect(json.subject_types_supported).toEqual(['public', 'pairwise'])
-    expect(json.id_token_signing_alg_values_supported).toEqual(['ES256'])
+    expect(json.id_token_signing_alg_values_supported).toEqual(['ES256', 'RS256'])
   })
 })
