@@ -25,6 +25,9 @@ export interface Issuance {
   readonly type?: string
 }
 
+/** What issuing needs. */
+type Issuing = Pick<Context, 'settings' | 'store' | 'signer' | 'primitives' | 'now'>
+
 /** An access token that has just come to be, and what goes with it. */
 export interface Issued {
   readonly token: string
@@ -41,7 +44,7 @@ export interface Issued {
  * store verb, all or nothing. A JWT without uses touches no store; JWTs are signed after the verb's COMMIT.
  * @throws {@link Refused} `assertion_replayed`, `code_used`, `refresh_token_used`, `device_code_used`, `authorization_ended`
  */
-export async function issue(issuance: Issuance, context: Context): Promise<Issued> {
+export async function issue(issuance: Issuance, context: Issuing): Promise<Issued> {
   const { grant, accessToken, authorization, idToken, type } = issuance
   const issued = context.now()
   const { random } = context.primitives
@@ -64,7 +67,7 @@ export async function issue(issuance: Issuance, context: Context): Promise<Issue
 }
 
 /** Uses up what an authenticated request brought that issues nothing. @throws {@link Refused} `assertion_replayed` */
-export async function useUp(uses: readonly Use[], context: Context): Promise<void> {
+export async function useUp(uses: readonly Use[], context: Pick<Context, 'store'>): Promise<void> {
   await record({ uses }, context)
 }
 
@@ -88,7 +91,7 @@ function recordsOf(issuance: Issuance, life: Life, { handle, refreshToken }: Han
   }
 }
 
-async function record(records: Issue, { store }: Context): Promise<void> {
+async function record(records: Issue, { store }: Pick<Context, 'store'>): Promise<void> {
   if (records.uses.length === 0 && Object.keys(records).length === 1) return
   const outcome = await store.issue(records)
   if (!outcome.issued) throw new Refused(reasons[outcome.lost])

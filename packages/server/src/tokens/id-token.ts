@@ -31,7 +31,7 @@ export async function signIdToken(
     authorization,
     token,
   }: { readonly grant: AccessGrant; readonly authorization: Authorization; readonly token: string },
-  { settings, signer, now }: Context,
+  { settings, signer, now }: Pick<Context, 'settings' | 'signer' | 'now'>,
 ): Promise<string> {
   const algorithm = idTokenAlgorithmOf(client, settings.accessTokens.algorithm)
   const issued = now()

@@ -19,7 +19,7 @@ export async function signAccessToken(
     details,
   }: { readonly grant: AccessGrant; readonly life: Life; readonly details: readonly JsonObject[] },
   algorithm: SigningAlgorithm,
-  { signer, settings }: Context,
+  { signer, settings }: Pick<Context, 'signer' | 'settings'>,
 ): Promise<string> {
   const claims = {
     iss: settings.issuer,

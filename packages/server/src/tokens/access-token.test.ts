@@ -1,0 +1,80 @@
+import { nodePrimitives } from '@holdfast/pop/certificates'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createSigner } from '../administration/signer.ts'
+import { ensureSigningKeys } from '../administration/signing-keys.ts'
+import type { Authorization } from '../model/authorization.ts'
+import { parseSettings } from '../settings.ts'
+import { openTemporaryStore } from '../store/temporary-store.ts'
+import { type Issuance, issue } from './access-token.ts'
+
+const authorization: Authorization = {
+  id: 'family',
+  clientId: 'native',
+  subject: 'user:alice',
+  scope: 'api1',
+  resources: [],
+  authorizationDetails: [],
+  authenticated: 90,
+  methods: ['pwd'],
+  created: 100,
+  expires: 1000,
+}
+const settings = parseSettings({
+  issuer: 'https://as.test',
+  listen: { public: { port: 1, certificate: 'a', key: 'b' }, mutualTls: { port: 2 } },
+  apis: [{ identifier: 'https://api.test', scopes: ['api1'] }],
+})
+const refreshToken = {
+  authorizationId: 'family',
+  clientId: 'native',
+  holder: 'public',
+  beganBound: false,
+  generation: 0,
+  created: 100,
+  expires: 1000,
+} as const
+const issuance: Issuance = {
+  grant: {
+    subject: 'user:alice',
+    clientId: 'native',
+    scope: 'api1',
+    audience: ['https://api.test'],
+    authorizationId: 'family',
+  },
+  accessToken: { format: 'jwt', algorithm: 'ES256', lifetime: 60 },
+  uses: [],
+  authorization,
+}
+
+async function create() {
+  const { store } = await openTemporaryStore(onTestFinished)
+  const encryptionKey = new Uint8Array(32)
+  await ensureSigningKeys(store, ['ES256'], encryptionKey, 100)
+  await store.issue({ uses: [], authorization })
+  const signer = await createSigner({ store, encryptionKey })
+  return { store, signer, settings, primitives: nodePrimitives, now: () => 100 }
+}
+
+describe('issuing what follows from an authorization', () => {
+  it.each(['jwt', 'reference'] as const)('gives a token while it stands: %s', async (format) => {
+    const context = await create()
+    const issued = await issue({ ...issuance, accessToken: { ...issuance.accessToken, format } }, context)
+    expect(issued).toMatchObject({ lifetime: 60, scope: 'api1' })
+  })
+
+  it.each([
+    ['a JWT', issuance],
+    ['a reference token', { ...issuance, accessToken: { ...issuance.accessToken, format: 'reference' } }],
+    ['a refresh token', { ...issuance, refreshToken }],
+  ] as const)('[incident 38] gives no %s when it was revoked since it was judged', async (_, judged) => {
+    const context = await create()
+    await context.store.revokeAuthorization({ id: 'family', now: 100 })
+    await expect(issue(judged, context)).rejects.toMatchObject({ reason: 'authorization_ended' })
+  })
+
+  it('[T72] gives nothing, and no other answer, when the store cannot record it', async () => {
+    const context = await create()
+    await context.store.close()
+    await expect(issue({ ...issuance, refreshToken }, context)).rejects.not.toHaveProperty('reason')
+  })
+})
