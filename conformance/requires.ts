@@ -14,7 +14,7 @@ export type Suite = (title: string, body: () => void | Promise<void>) => void
  * requirePrograms('openssl', 'curl')('curl gets a bound token', () => { ... })
  */
 export function requirePrograms(...programs: readonly string[]): Suite {
-  const missing = programs.filter((program) => !isInstalled(program))
+  const missing = programs.filter((program) => findProgram(program) === undefined)
   if (missing.length === 0) return describe
   const demanded = missing.filter((program) => (process.env.HOLDFAST_REQUIRE ?? '').split(',').includes(program))
   if (demanded.length === 0) return (title, body) => describe.skip(`${title} (needs ${missing.join(', ')})`, body)
@@ -26,8 +26,10 @@ export function requirePrograms(...programs: readonly string[]): Suite {
     })
 }
 
-function isInstalled(program: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => isExecutable(join(folder, program)))
+/** Where a program of the machine lies. */
+export function findProgram(program: string): string | undefined {
+  const places = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program))
+  return places.find(isExecutable)
 }
 
 function isExecutable(file: string): boolean {
