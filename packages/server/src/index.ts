@@ -1,5 +1,6 @@
 export type { Administration } from './administration/administration.ts'
 export { type AuthorizationServer, createAuthorizationServer, type ServerOptions } from './main.ts'
 export type { Client, ClientInput } from './model/client.ts'
+export type { People, Person } from './ports/people.ts'
 export type { Report } from './ports/report.ts'
 export { parseSettings, type Settings, SettingsError, type SettingsInput, settingsJsonSchema } from './settings.ts'
