@@ -6,12 +6,14 @@ import { isClaimable } from '../model/redirect-uri.ts'
 import { subjectFor } from '../tokens/subject.ts'
 import type { SignedIn } from './session.ts'
 
-/** What a request still needs of the person. */
-export type Step =
+/** A step for which somebody sees a page. */
+export type PageStep =
   | { readonly step: 'sign-in' }
   | { readonly step: 'choose'; readonly signedIn: SignedIn }
   | { readonly step: 'consent'; readonly signedIn: SignedIn }
-  | { readonly step: 'done'; readonly signedIn: SignedIn }
+
+/** What a request still needs of the person. */
+export type Step = PageStep | { readonly step: 'done'; readonly signedIn: SignedIn }
 
 /** What the person has done since the request came. */
 export type Done = 'nothing' | 'chosen' | 'signed-in'

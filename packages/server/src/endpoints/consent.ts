@@ -9,7 +9,8 @@ import { findSignedIn } from '../authorization/session.ts'
 import type { Context } from '../context.ts'
 import type { Endpoint, Outbound } from './endpoint.ts'
 import { renderPageRefusal } from './page-refusal.ts'
-import { complete, show, visitPaths } from './visit.ts'
+import { complete } from './visit.ts'
+import { show, visitPaths } from './visit-page.ts'
 
 /** Where people allow or deny what a client asks for. RFC 6749 §10.2, §10.12. */
 export const consent: Endpoint = {

@@ -14,7 +14,7 @@ import { renderUserCode, userCodeHash } from '../tokens/user-code.ts'
 import { behindIssuer, type Endpoint, type Outbound, queryOf } from './endpoint.ts'
 import { answerPage, lookOf } from './page.ts'
 import { renderPageRefusal } from './page-refusal.ts'
-import { accountOf, nameOf } from './visit.ts'
+import { accountOf, nameOf } from './visit-page.ts'
 
 /** The longest that tokens follow from an authorization whose refresh token has ended. */
 const longestAccessToken: Seconds = 86_400

@@ -14,7 +14,7 @@ import { renderSignedOut, renderSignOut } from '../pages/sign-out.ts'
 import { behindIssuer, type Endpoint, type Outbound, queryOf } from './endpoint.ts'
 import { answerPage, lookOf, seeOther } from './page.ts'
 import { renderPageRefusal } from './page-refusal.ts'
-import { accountOf } from './visit.ts'
+import { accountOf } from './visit-page.ts'
 
 /** Where people sign out, sent by a client or by themselves. OpenID Connect RP-Initiated Logout §2. */
 export const signOut: Endpoint = {
