@@ -30,7 +30,19 @@ export interface Reader {
 }
 
 /** The look of the pages for a reader. */
-export function lookFor({ uiLocales = [], acceptLanguage }: Reader, { name, logo, accent = petrol }: Branding): Look {
+export function lookFor({ uiLocales = [], acceptLanguage }: Reader, branding: Branding): Look {
+  const { name, logo } = branding
   const language = chooseLanguage(uiLocales, acceptLanguage)
-  return { language, words: words[language], name, logo, style: stylesheet(accent) }
+  return { language, words: words[language], name, logo, style: styleOf(branding) }
+}
+
+const styles = new WeakMap<Branding, string>()
+
+/** Made once for the settings: to find readable colours takes a millisecond. */
+function styleOf(branding: Branding): string {
+  const known = styles.get(branding)
+  if (known !== undefined) return known
+  const style = stylesheet(branding.accent ?? petrol)
+  styles.set(branding, style)
+  return style
 }
