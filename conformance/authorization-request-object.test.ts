@@ -231,6 +231,7 @@ describe('RFC 9396 authorization_details', () => {
     ['an object', payment, 'authorization_details_malformed'],
     ['nothing', [], 'authorization_details_malformed'],
     ['too many', Array(21).fill(payment), 'authorization_details_malformed'],
+    ['what is nested too deeply', `${'['.repeat(17)}${']'.repeat(17)}`, 'authorization_details_malformed'],
     ['texts', ['payment'], 'authorization_details_malformed'],
     ['an unknown type', [{ type: 'unknown' }], 'authorization_details_type'],
     ['a type that the client may not use', [{ type: 'unused' }], 'authorization_details_type'],

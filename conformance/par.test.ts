@@ -8,6 +8,8 @@ import { declinedPush, push, startVisits, validRequest, verifier, visitClients }
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
 
+const pinned = await createClientCertificate({ name: 'pinned', keyType: 'P-256' })
+
 let server: Harness
 
 beforeAll(async () => {
@@ -19,6 +21,14 @@ beforeAll(async () => {
         client_id: 'asserting',
         token_endpoint_auth_method: 'private_key_jwt',
         jwks: { keys: [{ ...publicKey.export({ format: 'jwk' }), kty: 'EC' }] },
+        grant_types: ['authorization_code'],
+        redirect_uris: [validRequest.redirect_uri],
+        scope: 'openid api1',
+      },
+      {
+        client_id: 'pinned',
+        token_endpoint_auth_method: 'self_signed_tls_client_auth',
+        jwks: { keys: [{ kty: 'EC', x5c: [pinned.certificate.replace(/-----.*-----|\s/g, '')] }] },
         grant_types: ['authorization_code'],
         redirect_uris: [validRequest.redirect_uri],
         scope: 'openid api1',
@@ -58,14 +68,16 @@ describe('RFC 9126 §2 pushed authorization requests', () => {
 
   it('[RFC9126-2] authenticates clients as the token endpoint does', async () => {
     const { client_id, ...rest } = validRequest
-    expect((await server.post('/par', rest, { headers: basic('web', 'secret') })).status).toBe(201)
+    expect((await server.post('/par', rest, { headers: basic(client_id, 'secret') })).status).toBe(201)
+    const certified = { ...validRequest, client_id: 'pinned' }
+    expect((await server.post('/par', certified, { certificate: pinned })).status).toBe(201)
+    expect(await declinedPush(server, certified)).toMatchObject({ status: 401, reason: 'client_certificate_missing' })
     const client_assertion = assertion(key, 'asserting', server.issuer)
     const form = { ...validRequest, client_id: 'asserting', client_assertion_type: assertionType, client_assertion }
     expect((await server.post('/par', form)).status).toBe(201)
     expect(await declinedPush(server, form)).toMatchObject({ status: 401, reason: 'assertion_replayed' })
     const native = { ...validRequest, client_id: 'native', redirect_uri: 'http://127.0.0.1:51004/cb' }
     expect((await server.post('/par', native)).status).toBe(201)
-    expect(client_id).toBe('web')
   })
 
   it('uses no assertion up for a request that is refused', async () => {

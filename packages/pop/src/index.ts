@@ -3,7 +3,7 @@ export type { CertificateFacts, CertificateKey, PresentedCertificate } from './f
 export type { Clock, Seconds } from './foundation/clock.ts'
 export { equalInConstantTime } from './foundation/constant-time.ts'
 export type { Inbound } from './foundation/inbound.ts'
-export { isJsonObject, isStringArray, type JsonObject, parseJsonObject } from './foundation/json.ts'
+export { isJsonObject, isStringArray, type JsonObject, parseJsonObject, parseJsonValue } from './foundation/json.ts'
 export {
   isKeyFor,
   isSignatureAlgorithm,

@@ -16,10 +16,18 @@ export function isStringArray(value: unknown): value is string[] {
  * @returns undefined when it is not JSON, not an object, or nested deeper than 16 levels
  */
 export function parseJsonObject(text: string): JsonObject | undefined {
+  const value = parseJsonValue(text)
+  return isJsonObject(value) ? value : undefined
+}
+
+/**
+ * Parses JSON that somebody else wrote.
+ * @returns undefined when it is none, or nested deeper than 16 levels
+ */
+export function parseJsonValue(text: string): unknown {
   if (isDeeperThan(text, 16)) return undefined
   try {
-    const value: unknown = JSON.parse(text)
-    return isJsonObject(value) ? value : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }

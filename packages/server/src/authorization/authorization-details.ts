@@ -1,4 +1,4 @@
-import { isJsonObject, isStringArray, type JsonObject, Refused } from '@holdfast/pop'
+import { isJsonObject, isStringArray, type JsonObject, parseJsonValue, Refused } from '@holdfast/pop'
 import { z } from 'zod'
 import type { Client } from '../model/client.ts'
 import type { Settings } from '../settings.ts'
@@ -29,18 +29,10 @@ export function parseAuthorizationDetails(
 }
 
 function parseList(text: string): readonly JsonObject[] {
-  const value = text.length <= longestText ? parseJson(text) : undefined
+  const value = text.length <= longestText ? parseJsonValue(text) : undefined
   if (!Array.isArray(value) || value.length < 1 || value.length > mostDetails || !value.every(isJsonObject))
     throw new Refused('authorization_details_malformed')
   return value
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** The members that RFC 9396 §2.2 defines for all types. */
