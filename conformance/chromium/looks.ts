@@ -37,7 +37,8 @@ export const looks: readonly Look[] = [
     async reach(page, world) {
       const authorization_details = JSON.stringify([{ type: 'payment', amount: '9.50', currency: 'EUR' }])
       const scope = 'openid profile email offline_access api1 api1.write'
-      await page.goto(world.ask('web', { prompt: 'consent', scope, authorization_details }))
+      const redirect_uri = 'https://notes.example/callback'
+      await page.goto(world.ask('web', { prompt: 'consent', scope, authorization_details, redirect_uri }))
       await signIn(page)
       await page.getByRole('button', { name: 'Allow' }).waitFor()
     },

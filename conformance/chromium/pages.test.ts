@@ -39,7 +39,8 @@ requirePrograms('chromium')('the pages, looked at', () => {
         for (const width of widths) {
           await page.emulateMedia({ colorScheme })
           await page.setViewportSize({ width, height: width === 360 ? 740 : 900 })
-          if (pictures) await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${width}.png`) })
+          await page.evaluate('Promise.all(document.getAnimations().map(({ finished }) => finished))')
+        if (pictures) await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${width}.png`) })
           expect(await findings(page)).toEqual([])
           expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
         }

@@ -44,7 +44,7 @@ export async function startWorld(): Promise<World> {
         client_secret: 'secret',
         client_name: 'Notes',
         grant_types: ['authorization_code', 'refresh_token'],
-        redirect_uris: [web.uri],
+        redirect_uris: [web.uri, 'https://notes.example/callback'],
         post_logout_redirect_uris: [web.uri],
         authorization_details_types: ['payment'],
         scope: 'openid profile email offline_access api1 api1.write',
