@@ -23,7 +23,7 @@ export interface Page extends Answer {
 }
 
 /** Opens a browser without cookies. */
-export function openBrowser(server: Harness): Browser {
+export function openBrowser(server: Pick<Harness, 'send'>): Browser {
   const cookies = new Map<string, string>()
   const send = async (request: Pick<Sent, 'method' | 'path'> & Partial<Sent>): Promise<Page> => {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')

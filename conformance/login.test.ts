@@ -291,18 +291,19 @@ async function login(
   seen: string[] = [],
 ): Promise<SignedIn> {
   let page: Promise<unknown> | undefined
-  const alice = await signIn({
-    ...base(),
-    ...options,
-    open: async (url) => {
-      await options.open?.(url)
-      const location = await walk(server, url, person)
-      seen.push(location)
-      page = fetch(location).then(async (response) => shown.push(await response.text()))
-    },
-  }).finally(() => page)
-  open.push(alice)
-  return alice
+  const openPage = async (url: string) => {
+    await options.open?.(url)
+    const location = await walk(server, url, person)
+    seen.push(location)
+    page = fetch(location).then(async (response) => shown.push(await response.text()))
+  }
+  try {
+    const alice = await signIn({ ...base(), ...options, open: openPage })
+    open.push(alice)
+    return alice
+  } finally {
+    await page
+  }
 }
 
 /** Signs in where no browser may be needed. */

@@ -1,5 +1,6 @@
+import { request } from 'node:https'
 import { type Browser, openBrowser } from './browser.ts'
-import type { Harness } from './harness.ts'
+import type { Answer, Harness } from './harness.ts'
 
 /** What a person does on the pages. */
 export interface Person {
@@ -11,7 +12,7 @@ export interface Person {
 }
 
 /** Opens an address of the authorization endpoint, fills in every form, and gives where the browser is sent in the end. */
-export async function walk(server: Harness, url: string, person: Person = {}): Promise<string> {
+export async function walk(server: Pick<Harness, 'send'>, url: string, person: Person = {}): Promise<string> {
   const { username = 'alice', password = 'alice', decision = 'allow', browser = openBrowser(server) } = person
   const { pathname, search } = new URL(url)
   let page = await browser.get(pathname + search)
@@ -21,4 +22,25 @@ export async function walk(server: Harness, url: string, person: Person = {}): P
     else throw new Error(`The walker knows no way on: ${page.status} ${page.form.action}`)
   }
   return page.location
+}
+
+/** A server on localhost that is none of the harness, as far as browsers see it. */
+export function serverAt(origin: string, ca: string): Pick<Harness, 'send'> {
+  const { port } = new URL(origin)
+  return {
+    send: ({ method, path, headers, body }) =>
+      new Promise<Answer>((resolve, reject) => {
+        const options = { host: '127.0.0.1', servername: 'localhost', port, method, path, ca, agent: false as const }
+        const sent = request({ ...options, headers: headers as Record<string, string> }, (response) => {
+          let text = ''
+          response.setEncoding('utf8').on('data', (chunk: string) => {
+            text += chunk
+          })
+          response.on('end', () =>
+            resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: {} }),
+          )
+        })
+        sent.on('error', reject).end(body)
+      }),
+  }
 }

@@ -51,6 +51,7 @@ const sentences = {
   answer_ambiguous: 'The answer holds a code and an error.',
   code_missing: 'The answer holds neither a code nor an error.',
   id_token_invalid: 'The ID token cannot be believed.',
+  person_unexpected: 'The authorization server tells of somebody else than the one who signed in.',
   sign_in_required: 'Somebody must sign in, again or for the first time.',
 } as const
 

@@ -6,8 +6,9 @@ import type { Authorization, AuthorizationRequest, PendingAuthorization } from '
 import { createSession, type Session, type SessionOptions } from './authorization/session.ts'
 import { createCodeFlow } from './authorization.ts'
 import { ClientError } from './client-error.ts'
-import { type ClientContext, webContext } from './context.ts'
+import { type ClientContext, type Fetch, webContext } from './context.ts'
 import { createEndpoints, type Form } from './endpoints.ts'
+import { exchange } from './exchange.ts'
 import { clientCredentials, findRefreshToken, refreshing } from './grant.ts'
 import { createProtectedFetch, type ProtectedFetch } from './protected-fetch.ts'
 import { createTokens, type TokenScope, type Tokens } from './tokens.ts'
@@ -54,8 +55,15 @@ export interface Client {
     pending: PendingAuthorization,
     options?: Pick<SessionOptions, 'keep'>,
   ) => Promise<Session>
+  /** Asks the server about whoever signed in. OpenID Connect Core §5.3. */
+  readonly userinfo: (session: Session) => Promise<JsonObject>
   /** Ends what somebody allowed, at the server and here. RFC 7009. */
   readonly signOut: (session: Session) => Promise<void>
+  /**
+   * Where a browser goes so that its person is signed out at the server too. OpenID Connect RP-Initiated Logout 1.0 §2.
+   * @returns undefined when the server has no such page
+   */
+  readonly signOutUrl: (session: Session, post_logout_redirect_uri?: string) => Promise<string | undefined>
   /** Ends a token's life. RFC 7009. */
   readonly revoke: (token: AccessToken | string) => Promise<void>
   /** Asks the server what it knows of a token. RFC 7662. */
@@ -122,6 +130,15 @@ export function createClient(options: ClientOptions, context: Partial<ClientCont
       tokensOf(session).take({}, answer)
       return session
     },
+    userinfo: async (session) => {
+      const request = { headers: { accept: 'application/json' }, signal: AbortSignal.timeout(timeout * 1000) }
+      const bringing = createProtectedFetch(tokensOf(session), world.fetch)
+      const fetch: Fetch = (input, init) => bringing(input, init)
+      const { status, json } = await exchange(await endpoints.address('userinfo_endpoint'), request, { fetch })
+      if (status !== 200 || !json) throw new ClientError('response_malformed', { status, detail: 'userinfo_endpoint' })
+      if (session.claims && json.sub !== session.claims.sub) throw new ClientError('person_unexpected')
+      return json
+    },
     signOut: async (session) => {
       const { refresh_token } = session
       const tokens = sessions.get(session)
@@ -130,6 +147,14 @@ export function createClient(options: ClientOptions, context: Partial<ClientCont
         session.end()
         await revoke(refresh_token, [['token_type_hint', 'refresh_token']])
       } else if (tokens) await tokens.obtain({}).then(({ access_token }) => revoke(access_token), ignoreEnded)
+    },
+    signOutUrl: async ({ id_token }, post_logout_redirect_uri) => {
+      const { end_session_endpoint } = await endpoints.metadata()
+      if (end_session_endpoint === undefined) return undefined
+      const url = new URL(end_session_endpoint)
+      const parameters = { client_id, id_token_hint: id_token, post_logout_redirect_uri }
+      for (const [name, value] of Object.entries(parameters)) if (value) url.searchParams.set(name, value)
+      return url.href
     },
     revoke: async (token) => {
       const value = textOf(token)

@@ -13,6 +13,7 @@ export type Endpoint =
   | 'token_endpoint'
   | 'introspection_endpoint'
   | 'revocation_endpoint'
+  | 'userinfo_endpoint'
 
 /** Gives the server's metadata, fetched when needed. */
 export type Discovery = (signal: AbortSignal) => Promise<ServerMetadata>
@@ -65,6 +66,7 @@ const endpoints = [
   'token_endpoint',
   'introspection_endpoint',
   'revocation_endpoint',
+  'userinfo_endpoint',
   'end_session_endpoint',
   'jwks_uri',
 ] as const

@@ -24,6 +24,8 @@ export interface Endpoints {
    */
   readonly post: (endpoint: Endpoint, form: Form, repeat?: 'never' | 'when-lost') => Promise<Answer>
   readonly metadata: () => Promise<ServerMetadata>
+  /** Where an endpoint is, for this client. @throws {@link ClientError} `endpoint_missing` */
+  readonly address: (endpoint: Endpoint) => Promise<string>
 }
 
 /** Who asks, whom, and for how long. */
@@ -72,7 +74,8 @@ export function createEndpoints(options: EndpointsOptions, context: ClientContex
       await context.wait(retryAfter)
     }
   }
-  return { post, metadata: () => discovery(AbortSignal.timeout(timeout * 1000)) }
+  const metadata: Endpoints['metadata'] = () => discovery(AbortSignal.timeout(timeout * 1000))
+  return { post, metadata, address: async (endpoint) => endpointUrl(await metadata(), endpoint, hasCertificate) }
 }
 
 /** RFC 9126 §2.2. */

@@ -12,6 +12,7 @@ export interface ServerMetadata extends JsonObject {
   readonly jwks_uri?: string
   readonly introspection_endpoint?: string
   readonly revocation_endpoint?: string
+  readonly userinfo_endpoint?: string
   readonly end_session_endpoint?: string
   readonly code_challenge_methods_supported?: readonly string[]
   readonly authorization_response_iss_parameter_supported?: boolean

@@ -62,10 +62,10 @@ export function origin(port: number): string {
   return `https://localhost:${port}`
 }
 
-/** A number after which three ports are free. */
+/** A number after which four ports are free. */
 export async function freeBase(): Promise<number> {
   for (let base = 20_000 + ((process.pid * 10) % 12_000); ; base += 10) {
-    const taken = await Promise.all([1, 2, 3].map((offset) => isTaken(base + offset)))
+    const taken = await Promise.all([1, 2, 3, 4].map((offset) => isTaken(base + offset)))
     if (!taken.includes(true)) return base
   }
 }

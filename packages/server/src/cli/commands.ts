@@ -31,6 +31,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./token.ts')).defineToken,
   },
   {
+    name: 'login',
+    does: 'Sign in through a browser, for a token that is bound to a certificate made on the fly.',
+    load: async () => (await import('./login.ts')).defineLogin,
+  },
+  {
+    name: 'logout',
+    does: 'End the session of this folder, here and at the server.',
+    load: async () => (await import('./logout.ts')).defineLogout,
+  },
+  {
     name: 'call',
     does: 'Call an API with that token and certificate, and say why it refuses.',
     load: async () => (await import('./call.ts')).defineCall,

@@ -10,7 +10,7 @@ const directory = '.holdfast'
 /** `holdfast dev` */
 export function defineDev(command: Command, terminal: Terminal): void {
   command
-    .option('-p, --port-base <number>', 'listens on the three ports that follow', parsePortBase, 5000)
+    .option('-p, --port-base <number>', 'listens on the four ports that follow', parsePortBase, 5000)
     .option('--json', 'print where everything is as one line of JSON')
     .addHelpText(
       'after',
@@ -18,10 +18,10 @@ export function defineDev(command: Command, terminal: Terminal): void {
 A second start keeps everything: CA, keys, clients, tokens. To begin anew, remove ./.holdfast
 
   $ holdfast dev
-  $ holdfast dev --port-base 6000     https://localhost:6001, 6002 and 6003`,
+  $ holdfast dev --port-base 6000     https://localhost:6001 to 6004`,
     )
     .action(async ({ portBase, json }: { portBase: number; json?: true }) => {
-      const ports = { issuer: portBase + 1, mutualTls: portBase + 2, api: portBase + 3 }
+      const ports = { issuer: portBase + 1, mutualTls: portBase + 2, api: portBase + 3, web: portBase + 4 }
       const development = await startDevelopment({
         directory,
         ports,
@@ -42,13 +42,14 @@ A second start keeps everything: CA, keys, clients, tokens. To begin anew, remov
     })
 }
 
-function welcome({ origins: { issuer, mutualTls, api } }: Development, { columns, style }: Terminal): string {
+function welcome({ origins: { issuer, mutualTls, api, web } }: Development, { columns, style }: Terminal): string {
   const holdfast = programName()
   const places = renderTable(
     [
       ['issuer', issuer],
       ['mTLS', `${mutualTls}   asks for client certificates`],
       ['sample API', `${api}   GET /identity, scope api1`],
+      ['web page', `${web}   signs in and calls the API: open it in a browser`],
       ['CA', `${directory}/tls/ca.pem`],
       ['settings', `${directory}/holdfast.yaml`],
     ],
@@ -63,6 +64,9 @@ function welcome({ origins: { issuer, mutualTls, api } }: Development, { columns
       ['pinned', `--cert ${directory}/tls/pinned.pem --key ${directory}/tls/pinned.key`],
       ['assertion', `--assertion-key ${directory}/assertion.key`],
       ['api1', 'secret "api1-secret"; introspects for the sample API'],
+      ['native', 'public: an application on this machine, for people'],
+      ['web', 'secret "web-secret": the web page, for people'],
+      ['device', 'public: a device without a browser, for people'],
     ],
     columns,
     '  ',
@@ -77,9 +81,14 @@ ${style.strong('Clients')}
 
 ${clients}
 
+${style.strong('People')}
+
+  alice, password "alice"; bob, password "bob"
+
 ${style.strong('Try it, in another terminal in this folder')}
 
   ${holdfast} token --client client --secret secret --scope api1
+  ${holdfast} login --client native
   ${holdfast} call ${identity}
   ${holdfast} steal
 
@@ -99,7 +108,7 @@ Ctrl+C stops it. A second start keeps everything.`
 
 function parsePortBase(text: string): number {
   const base = Number(text)
-  if (!Number.isInteger(base) || base < 0 || base > 65_532)
-    throw new InvalidArgumentError('Write a number from 0 to 65532.')
+  if (!Number.isInteger(base) || base < 0 || base > 65_531)
+    throw new InvalidArgumentError('Write a number from 0 to 65531.')
   return base
 }

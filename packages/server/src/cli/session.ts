@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseJsonObject } from '@holdfast/pop'
 import { writePrivately } from '../development/pair.ts'
@@ -33,6 +33,24 @@ export async function keepSession({ token, ...rest }: Session): Promise<void> {
   await writePrivately(join('.holdfast', '.gitignore'), '*\n')
   await writePrivately(join(sessionDirectory, 'token'), token)
   await writePrivately(join(sessionDirectory, 'session.json'), `${JSON.stringify(rest, null, 2)}\n`)
+  await rm(refreshTokenFile, { force: true })
+}
+
+const refreshTokenFile = join(sessionDirectory, 'refresh-token')
+
+/** Keeps the refresh token of the session, after {@link keepSession}: a session that begins has none. */
+export async function keepRefreshToken(refresh_token: string | undefined): Promise<void> {
+  if (refresh_token !== undefined) await writePrivately(refreshTokenFile, refresh_token)
+}
+
+/** The refresh token of the session, when it has one. */
+export async function findRefreshToken(): Promise<string | undefined> {
+  return (await read('refresh-token'))?.trim()
+}
+
+/** Removes the session of this folder, and the key with it. */
+export async function removeSession(): Promise<void> {
+  await rm(sessionDirectory, { recursive: true, force: true })
 }
 
 /** The session of this folder, when there is one. */

@@ -13,6 +13,8 @@ export interface Credentials {
   readonly clientCa: KeptPair
   readonly mtls: KeptPair
   readonly pinned: KeptPair
+  /** What the sample web page shows to the issuer and to the API. */
+  readonly web: KeptPair
   /** The private key of the client `assertion`, as PEM. */
   readonly assertion: string
 }
@@ -67,7 +69,11 @@ export async function keepCredentials(directory: string, now: Seconds): Promise<
     now,
     make: () => createClientCertificate({ name: 'pinned', keyType: 'P-256', days: 365 }, making),
   })
-  return { ca, clientCa, server, mtls, pinned, assertion: await keepKey(join(directory, 'assertion.key')) }
+  const web = await keepPair(join(tls, 'web'), {
+    now,
+    make: () => createClientCertificate({ name: 'web', keyType: 'P-256', days: 365 }, making),
+  })
+  return { ca, clientCa, server, mtls, pinned, web, assertion: await keepKey(join(directory, 'assertion.key')) }
 }
 
 /** The public half of a PEM private key or certificate, as JWK. */

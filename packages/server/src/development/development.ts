@@ -8,9 +8,10 @@ import type { SettingsInput } from '../settings.ts'
 import { type Credentials, keepCredentials } from './credentials.ts'
 import { writePrivately } from './pair.ts'
 import { createSampleApi } from './sample-api.ts'
+import { createSamplePage } from './sample-page.ts'
 import { developmentSettings, originsOf, type Ports } from './seed.ts'
 
-/** The development servers: issuer, its mTLS listener and the sample API, all on loopback. */
+/** The development servers: issuer, its mTLS listener, the sample API and the sample web page, all on loopback. */
 export interface Development {
   readonly directory: string
   readonly origins: ReturnType<typeof originsOf>
@@ -51,11 +52,12 @@ export async function startDevelopment({
     server: credentials.server,
     fetch: connections.fetch,
   })
+  const page = createSamplePage({ origins, credentials, strangersFetch: connections.fetch })
   const close = async () => {
-    await Promise.allSettled([api.close(), server.close()])
+    await Promise.allSettled([page.close(), api.close(), server.close()])
     await connections.close()
   }
-  await listenAll([server, api]).catch(async (cause: unknown) => {
+  await listenAll([server, api, page]).catch(async (cause: unknown) => {
     await close()
     throw cause
   })

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { Ports } from './seed.ts'
 
-/** Three ports that nobody listens on at present, on either address of localhost. */
+/** Four ports that nobody listens on at present, on either address of localhost. */
 export async function freePorts(): Promise<Ports> {
-  const doors = [createServer(), createServer(), createServer()]
+  const doors = Array.from({ length: 4 }, () => createServer())
   const ports = await Promise.all(
     doors.map(async (door) => {
       door.listen(0)
@@ -14,6 +14,6 @@ export async function freePorts(): Promise<Ports> {
     }),
   )
   await Promise.all(doors.map((door) => new Promise((closed) => door.close(closed))))
-  const [issuer = 0, mutualTls = 0, api = 0] = ports
-  return { issuer, mutualTls, api }
+  const [issuer = 0, mutualTls = 0, api = 0, web = 0] = ports
+  return { issuer, mutualTls, api, web }
 }

@@ -7,20 +7,27 @@ export interface Ports {
   readonly issuer: number
   readonly mutualTls: number
   readonly api: number
+  readonly web: number
 }
 
 /** What the sample API authenticates with at introspection. */
 export const apiCredentials = { client_id: 'api1', client_secret: 'api1-secret' } as const
 
-/** Where the three servers of development are reached. */
-export function originsOf({ issuer, mutualTls, api }: Ports) {
+/** What the sample web page authenticates with, beside its certificate. */
+export const webCredentials = { client_id: 'web', client_secret: 'web-secret' } as const
+
+/** What the clients that act for people may ask for. */
+export const peopleScope = 'openid profile email offline_access api1'
+
+/** Where the four servers of development are reached. */
+export function originsOf({ issuer, mutualTls, api, web }: Ports) {
   const at = (port: number) => `https://localhost:${port}`
-  return { issuer: at(issuer), mutualTls: at(mutualTls), api: at(api) } as const
+  return { issuer: at(issuer), mutualTls: at(mutualTls), api: at(api), web: at(web) } as const
 }
 
 /** The settings of the development server. Files are relative to its folder. */
 export function developmentSettings(ports: Ports, credentials: Credentials): SettingsInput {
-  const { issuer, api } = originsOf(ports)
+  const { issuer, api, web } = originsOf(ports)
   return {
     issuer,
     layout: 'port',
@@ -32,13 +39,66 @@ export function developmentSettings(ports: Ports, credentials: Credentials): Set
       alwaysEmitConfirmationClaim: true,
       trustGroups: { development: { ca: 'tls/client-ca.pem' } },
     },
-    apis: [{ identifier: api, scopes: ['api1'] }],
+    apis: [
+      {
+        identifier: api,
+        scopes: ['api1'],
+        scopeDescriptions: { api1: { en: 'Call the sample API', de: 'Die Beispiel-API aufrufen' } },
+      },
+    ],
+    people: { directory: [...people] },
     clients: [
       ...clientsOf(credentials),
+      ...clientsForPeople(web),
       { ...apiCredentials, client_name: 'The sample API', grant_types: [], introspects: [api] },
     ],
     store: { file: 'holdfast.db' },
   }
+}
+
+/** Two people, whose passwords are their names: the issuer is on loopback, and nobody else can reach it. */
+const people = [
+  {
+    username: 'alice',
+    password: 'alice',
+    name: 'Alice Adams',
+    given_name: 'Alice',
+    family_name: 'Adams',
+    email: 'alice@example.com',
+    email_verified: true,
+  },
+  { username: 'bob', password: 'bob', name: 'Bob Brown', email: 'bob@example.com', email_verified: false },
+] as const
+
+/** One client of each kind that acts for people. */
+function clientsForPeople(web: string): readonly ClientInput[] {
+  return [
+    {
+      client_id: 'native',
+      client_name: 'Sample application',
+      token_endpoint_auth_method: 'none',
+      application_type: 'native',
+      grant_types: ['authorization_code', 'refresh_token'],
+      redirect_uris: ['http://127.0.0.1/callback', 'http://[::1]/callback'],
+      scope: peopleScope,
+    },
+    {
+      ...webCredentials,
+      client_name: 'Sample web page',
+      grant_types: ['authorization_code', 'refresh_token'],
+      redirect_uris: [`${web}/callback`],
+      post_logout_redirect_uris: [`${web}/`],
+      scope: peopleScope,
+    },
+    {
+      client_id: 'device',
+      client_name: 'Sample device',
+      token_endpoint_auth_method: 'none',
+      application_type: 'native',
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+      scope: peopleScope,
+    },
+  ]
 }
 
 /** One client of each kind: the one of the seed page, and one for every other way to authenticate. */

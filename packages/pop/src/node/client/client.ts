@@ -109,7 +109,9 @@ export function createClient(options: NodeClientOptions, context: Partial<Client
     renew: (request) => run((client) => client.renew(request)),
     authorize: (request) => run((client) => client.authorize(request)),
     redeem: (answer, pending, keeping) => run((client) => client.redeem(answer, pending, keeping)),
+    userinfo: (session) => run((client) => client.userinfo(session)),
     signOut: (session) => run((client) => client.signOut(session)),
+    signOutUrl: (session, next) => run((client) => client.signOutUrl(session, next)),
     revoke: (token) => run((client) => client.revoke(token)),
     introspect: (token) => run((client) => client.introspect(token)),
     certificate: async () => {

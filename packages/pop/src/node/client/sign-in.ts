@@ -8,6 +8,7 @@ import { type ClientContext, webContext } from '../../client/context.ts'
 import type { ProtectedFetch } from '../../client/protected-fetch.ts'
 import type { TokenScope } from '../../client/tokens.ts'
 import type { Clock, Seconds } from '../../foundation/clock.ts'
+import type { JsonObject } from '../../foundation/json.ts'
 import type { Awaitable } from '../../foundation/primitives.ts'
 import { createClientCertificate } from '../certificates/make.ts'
 import { factsOf } from '../certificates/read.ts'
@@ -41,6 +42,8 @@ export interface SignedIn extends AsyncDisposable {
   readonly token: (wanted?: TokenScope) => Promise<AccessToken>
   /** Asks for a new token now. */
   readonly refresh: (wanted?: TokenScope) => Promise<AccessToken>
+  /** Asks the server who it is. OpenID Connect Core §5.3. */
+  readonly userinfo: () => Promise<JsonObject>
   readonly certificate: NodeClient['certificate']
   /** Ends what was allowed, at the server and in the key store. The application goes on as nobody. */
   readonly revoke: () => Promise<void>
@@ -145,6 +148,7 @@ function signedIn(client: NodeClient, session: Session, keyStore: KeyStore | und
     fetch: (input, init, wanted) => client.fetch(input, init, { ...wanted, session }),
     token: (wanted) => client.token({ ...wanted, session }),
     refresh: (wanted) => client.renew({ ...wanted, session }),
+    userinfo: () => client.userinfo(session),
     certificate: client.certificate,
     revoke: async () => {
       await keyStore?.remove()

@@ -1,0 +1,212 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { thumbprintOf } from '@holdfast/pop/certificates'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Browser, openBrowser } from './browser.ts'
+import { claimsOf } from './harness.ts'
+import { serverAt, walk } from './walker.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-login-'))
+const program = resolve('packages/server/bin/holdfast.js')
+const inSession = (name: string) => join(directory, '.holdfast', 'session', name)
+const read = (name: string) => readFileSync(join(directory, '.holdfast', name), 'utf8')
+
+let servers: ChildProcess
+let at: Readonly<Record<'issuer' | 'mutualTls' | 'api' | 'web', string>>
+
+beforeAll(async () => {
+  servers = start('dev', '--json', '--port-base', String(10_000 + (process.pid % 2400) * 4))
+  const [line] = await once(servers.stdout ?? servers, 'data')
+  at = JSON.parse(String(line))
+})
+afterAll(async () => {
+  if (servers.exitCode === null && servers.kill()) await once(servers, 'exit')
+  rmSync(directory, { recursive: true, force: true })
+})
+
+describe('holdfast login, against the development servers', () => {
+  it('signs alice in, and gives a token that call can use and steal cannot', async () => {
+    const { code, out } = await login('--ephemeral')
+    expect(code).toBe(0)
+    const token = out.trim()
+    expect(claimsOf(token)).toMatchObject({ client_id: 'native', scope: 'openid profile offline_access api1' })
+    expect(claimsOf(token).cnf).toEqual({ 'x5t#S256': thumbprintIn(read('session/certificate.pem')) })
+    expect((await run('call', `${at.api}/identity`)).code).toBe(0)
+    const stolen = await run('steal', '--json')
+    expect({ code: stolen.code, safe: JSON.parse(stolen.out).safe }).toEqual({ code: 0, safe: true })
+  })
+
+  it('keeps the refresh token for its owner only, and prints it nowhere', async () => {
+    const { out, err } = await login('--json')
+    const refresh_token = readFileSync(inSession('refresh-token'), 'utf8')
+    expect(statSync(inSession('refresh-token')).mode & 0o777).toBe(0o600)
+    expect(refresh_token).toMatch(/^[\w-]{43}$/)
+    expect(out + err).not.toContain(refresh_token)
+    expect(JSON.parse(out)).toMatchObject({ token_type: 'Bearer', name: 'Alice Adams', form: 'JWT' })
+  })
+
+  it('asks for no more than it is told to', async () => {
+    const { out } = await login('--scope', 'openid api1')
+    expect(claimsOf(out.trim()).scope).toBe('openid api1')
+    expect(existsSync(inSession('refresh-token'))).toBe(false)
+  })
+
+  it('exits 1 when the person declines', async () => {
+    const { code, err } = await login('--prompt', 'consent', 'deny')
+    expect(code).toBe(1)
+    expect(err).toContain('access_denied')
+  })
+
+  it('exits 1 when nobody signs in', async () => {
+    const { code, err } = await run('login', '--client', 'native', '--no-browser', '--timeout', '0.2')
+    expect(code).toBe(1)
+    expect(err).toContain('took too long')
+  })
+
+  it('exits 2 for a time that is none', async () => {
+    expect((await run('login', '--client', 'native', '--timeout', 'soon')).code).toBe(2)
+  })
+
+  it('logout ends the tokens at the server, and removes the session', async () => {
+    const { out } = await login()
+    expect((await run('logout')).code).toBe(0)
+    expect(existsSync(inSession('session.json'))).toBe(false)
+    const asked = ['inspect', out.trim(), '--introspect', '--client', 'api1', '--secret', 'api1-secret', '--json']
+    const { out: inspected } = await run(...asked, '--issuer', at.issuer)
+    expect(JSON.parse(inspected).introspection).toEqual({ active: false })
+    expect((await run('logout')).code).toBe(66)
+  })
+})
+
+describe('the sample web page', () => {
+  const page = () => serverAt(at.web, read('tls/ca.pem'))
+  const issuer = () => serverAt(at.issuer, read('tls/ca.pem'))
+  const pathOf = (url: string) => new URL(url).pathname + new URL(url).search
+
+  /** Signs in through it. @returns what the browser sees at the end */
+  const signIn = async (browser: Browser, username = 'alice') => {
+    const begun = await browser.get('/sign-in')
+    const callback = await walk(issuer(), begun.location, { username, password: username })
+    return await browser.get(pathOf(callback))
+  }
+
+  it('asks no browser for a certificate, and needs no script', async () => {
+    const shown = await openBrowser(page()).get('/')
+    expect(shown.status).toBe(200)
+    expect(shown.text).toContain('href="/sign-in"')
+    expect(shown.text).not.toContain('<script')
+    expect(shown.headers['content-security-policy']).toContain("default-src 'none'")
+    const asked = spawn('openssl', ['s_client', '-connect', new URL(at.web).host], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const [said] = await Promise.all([textOf(asked), once(asked, 'exit')])
+    expect(said).not.toMatch(/Acceptable client certificate|Requested Signature Algorithms/i)
+  })
+
+  it('signs in, and calls the API with its own certificate: nobody else can use the token', async () => {
+    const browser = openBrowser(page())
+    const done = await signIn(browser)
+    expect(done).toMatchObject({ status: 303, location: '/' })
+    const { text } = await browser.get('/')
+    expect(text).toContain('Alice Adams')
+    expect(text).toContain(thumbprintIn(read('tls/web.pem')))
+    expect(text).toContain('<li><bdi>binding')
+    expect(text).toMatch(/<b>401<\/b>.*invalid_token/)
+  })
+
+  it('gives another session at each sign-in, and forgets the one before', async () => {
+    const browser = openBrowser(page())
+    await signIn(browser)
+    const first = browser.cookies.get('__Host-sample')
+    await signIn(browser, 'bob')
+    expect(browser.cookies.get('__Host-sample')).not.toBe(first)
+    expect((await browser.get('/')).text).toContain('Bob Brown')
+    const old = await openBrowser(page()).get('/', { headers: { cookie: `__Host-sample=${first}` } })
+    expect(old.text).toContain('Nobody is signed in')
+  })
+
+  it('[C11] takes an answer in no other browser than the one that began, and takes it once', async () => {
+    const [victim, attacker] = [openBrowser(page()), openBrowser(page())]
+    const begun = await attacker.get('/sign-in')
+    const callback = pathOf(await walk(issuer(), begun.location))
+    expect(await victim.get(callback)).toMatchObject({ status: 400, text: expect.stringContaining('state_mismatch') })
+    const kept = [...attacker.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    expect((await attacker.get(callback)).status).toBe(303)
+    const again = await openBrowser(page()).get(callback, { headers: { cookie: kept } })
+    expect(again).toMatchObject({ status: 400, text: expect.stringContaining('authorization_used') })
+  })
+
+  it('signs out, here and at the issuer', async () => {
+    const browser = openBrowser(page())
+    await signIn(browser)
+    const out = await browser.post('/sign-out', {})
+    const next = new URL(out.location)
+    expect([next.origin, next.pathname, next.searchParams.get('post_logout_redirect_uri')]).toEqual([
+      at.issuer,
+      '/sign-out',
+      `${at.web}/`,
+    ])
+    expect(browser.cookies.has('__Host-sample')).toBe(false)
+    expect((await browser.get('/')).text).toContain('Nobody is signed in')
+  })
+
+  it('signs nobody out because another site wants it', async () => {
+    const browser = openBrowser(page())
+    await signIn(browser)
+    const refused = await browser.post('/sign-out', {}, { headers: { 'sec-fetch-site': 'cross-site' } })
+    expect(refused.status).toBe(403)
+    expect((await browser.get('/')).text).toContain('Alice Adams')
+  })
+})
+
+/** Runs the command and walks through the pages, as a browser would that the command opens. */
+async function login(...options: string[]) {
+  const decision = options.at(-1) === 'deny' ? 'deny' : 'allow'
+  const child = start('login', '--client', 'native', '--no-browser', ...options.filter((each) => each !== 'deny'))
+  const [out, err] = [textOf(child), addressFrom(child)]
+  const address = await err.address
+  const callback = await walk(serverAt(at.issuer, read('tls/ca.pem')), address, { decision })
+  await fetch(callback).then((response) => response.text())
+  const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode]
+  return { code, out: await out, err: await err.text }
+}
+
+async function run(...args: string[]) {
+  const child = start(...args)
+  const [out, err, [code]] = await Promise.all([textOf(child), textOf(child, 'stderr'), once(child, 'exit')])
+  return { code, out, err }
+}
+
+function start(...args: string[]): ChildProcess {
+  const { NODE_OPTIONS, ...env } = process.env
+  return spawn(process.execPath, [program, ...args], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+async function textOf(child: ChildProcess, stream: 'stdout' | 'stderr' = 'stdout'): Promise<string> {
+  let text = ''
+  for await (const chunk of child[stream] ?? []) text += chunk
+  return text
+}
+
+function addressFrom(child: ChildProcess) {
+  const found = Promise.withResolvers<string>()
+  const text = (async () => {
+    let seen = ''
+    for await (const chunk of child.stderr ?? []) {
+      seen += chunk
+      const [address] = /https:\/\/\S+(?=\s)/.exec(seen) ?? []
+      if (address !== undefined) found.resolve(address)
+    }
+    found.reject(new Error(`no address: ${seen}`))
+    return seen
+  })()
+  return { address: found.promise, text }
+}
+
+function thumbprintIn(pem: string): string {
+  return thumbprintOf(new X509Certificate(pem).raw)
+}
