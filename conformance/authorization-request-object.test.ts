@@ -53,6 +53,7 @@ beforeAll(async () => {
     clients: [
       ...visitClients,
       { ...signing, client_id: 'signing' },
+      { ...signing, client_id: 'asking', consent: 'ask' },
       { ...signing, client_id: 'must-sign', require_signed_request_object: true },
       ...Object.entries(keyPairs).map(([alg, { publicKey }]) => ({
         ...signing,
@@ -86,7 +87,7 @@ const visit = (form: Readonly<Record<string, string>>) =>
 const now = () => Math.floor(Date.now() / 1000)
 
 describe('RFC 9101 signed request objects', () => {
-  it('[RFC9101-5] says by itself what is asked for', async () => {
+  it('[RFC9101-4-1, RFC9101-5.1-1] [RFC9101-5] says by itself what is asked for', async () => {
     const browser = openBrowser(server)
     const page = await browser.authorize({ client_id: 'signing', request: requestObject() })
     const answered = await browser.submit(page, { username: 'alice', password: 'alice' })
@@ -112,14 +113,14 @@ describe('RFC 9101 signed request objects', () => {
     expect((await openBrowser(server).authorize({ client_id, request })).status).toBe(200)
   })
 
-  it('[D03] says by which algorithms', async () => {
+  it('[RFC9101-10.5-2] [D03] says by which algorithms', async () => {
     const path = '/.well-known/openid-configuration'
     const { json } = await server.send({ on: 'public', method: 'GET', path, headers: {} })
     expect(json.request_object_signing_alg_values_supported).toEqual(Object.keys(keyPairs))
     expect(json.authorization_details_types_supported).toEqual(['payment', 'account', 'unused'])
   })
 
-  it('[RFC9101-6.3] ignores what stands beside it', async () => {
+  it('[RFC9101-6.3-1, RFC9126-3-2] ignores what stands beside it', async () => {
     const page = await visit({
       request: requestObject({ claims: { prompt: 'none' } }),
       state: 'other',
@@ -138,30 +139,30 @@ describe('RFC 9101 signed request objects', () => {
     ['no JWT', { key: '' }, 'request_object_malformed'],
     ['[RFC9101-10.8] a typ of something else', { header: { typ: 'JWT' } }, 'request_object_type'],
     [
-      '[RFC9101-10.8] what could be a client assertion',
+      '[RFC9101-10.8-1] what could be a client assertion',
       { header: { typ: undefined }, claims: { sub: 'signing' } },
       'request_object_type',
     ],
-    ['no signature', { header: { alg: 'none' } }, 'request_object_algorithm'],
+    ['[RFC9101-10.1-1] no signature', { header: { alg: 'none' } }, 'request_object_algorithm'],
     [
-      'another algorithm than the registered one',
+      '[RFC9101-6.2-1] another algorithm than the registered one',
       { header: { alg: 'Ed25519' }, key: pem(ed25519.privateKey) },
       'request_object_algorithm',
     ],
     ['an unknown kid', { header: { kid: 'other' } }, 'request_object_key'],
-    ['the signature of somebody else', { key: pem(theirs.privateKey) }, 'request_object_signature'],
+    ['[RFC9101-6.2-2, RFC9101-7-1] the signature of somebody else', { key: pem(theirs.privateKey) }, 'request_object_signature'],
     ['another iss', { claims: { iss: 'other' } }, 'request_object_issuer'],
     ['no iss', { claims: { iss: undefined } }, 'request_object_issuer'],
-    ['another aud', { claims: { aud: 'https://other.test' } }, 'request_object_audience'],
+    ['[RFC9101-4-4] another aud', { claims: { aud: 'https://other.test' } }, 'request_object_audience'],
     ['no aud', { claims: { aud: undefined } }, 'request_object_audience'],
     ['no exp', { claims: { exp: undefined } }, 'request_object_time'],
     ['an exp that has passed', { claims: { exp: now() - 1 } }, 'request_object_time'],
     ['an exp beyond the hour', { claims: { exp: now() + 3700 } }, 'request_object_time'],
     ['an nbf in the future', { claims: { nbf: now() + 60 } }, 'request_object_time'],
     ['an nbf before the last hour', { claims: { nbf: now() - 3700 } }, 'request_object_time'],
-    ['another client_id', { claims: { client_id: 'web' } }, 'request_object_client'],
+    ['[RFC9126-3-3, RFC9101-5-2] another client_id', { claims: { client_id: 'web' } }, 'request_object_client'],
     ['a request in the request', { claims: { request: 'x' } }, 'request_object_nested'],
-    ['a request_uri in the request', { claims: { request_uri: 'x' } }, 'request_object_nested'],
+    ['[RFC9101-4-2] a request_uri in the request', { claims: { request_uri: 'x' } }, 'request_object_nested'],
     ['a parameter of the wrong type', { claims: { state: true } }, 'request_object_parameter'],
   ])('refuses %s, on a page and at PAR', async (_, twist, reason) => {
     const request = twist.key === '' ? 'no.jwt' : requestObject(twist)
@@ -171,19 +172,19 @@ describe('RFC 9101 signed request objects', () => {
     expect(await declinedPush(server, form)).toMatchObject({ status: 400, error: 'invalid_request_object', reason })
   })
 
-  it('[RFC9101-5] refuses request and request_uri together', async () => {
+  it('[RFC9101-5-1] refuses request and request_uri together', async () => {
     const page = await visit({ request: requestObject(), request_uri: 'https://app.test/request.jwt' })
     expect([refusalOn(page).status, lastReason(server)]).toEqual([400, 'request_doubled'])
   })
 
-  it('[RFC9126-3] can be pushed', async () => {
+  it('[RFC9126-3-1] can be pushed', async () => {
     const form = { client_id: 'signing', client_secret: 'secret', request: requestObject() }
     const { status, json } = await server.post('/par', form)
     expect(status).toBe(201)
     expect((await visit({ request_uri: json.request_uri })).form.action).toBe('/sign-in')
   })
 
-  it('[RFC9101-10.5] are needed where the client is registered so', async () => {
+  it('[RFC9101-10.5-1] are needed where the client is registered so', async () => {
     const plain = { ...validRequest, client_id: 'must-sign' }
     const page = await openBrowser(server).authorize(plain)
     expect([page.answer.error, lastReason(server)]).toEqual(['invalid_request', 'request_object_required'])
@@ -215,15 +216,12 @@ describe('RFC 9396 authorization_details', () => {
 
   it('are shown at consent, each time', async () => {
     const browser = openBrowser(server)
-    const form = {
-      ...validRequest,
-      client_id: 'signing',
-      prompt: 'consent',
-      authorization_details: JSON.stringify([payment]),
-    }
+    const form = { ...validRequest, client_id: 'asking', authorization_details: JSON.stringify([payment]) }
     const page = await browser.submit(await browser.authorize(form), { username: 'alice', password: 'alice' })
     expect(page.text).toContain('payment')
     expect((await browser.submit(page, { decision: 'allow' })).answer.code).toBeDefined()
+    expect((await browser.authorize({ ...validRequest, client_id: 'asking' })).answer.code).toBeDefined()
+    expect((await browser.authorize(form)).form.action).toBe('/consent')
   })
 
   it.each([

@@ -128,6 +128,17 @@ describe('OpenID Connect Core §3.1.2.1 id_token_hint', () => {
     expect(refused.answer.error).toBe('login_required')
   })
 
+  it('is one that we signed', async () => {
+    const browser = openBrowser(server)
+    const [header, , signature] = (await idToken(browser)).split('.')
+    const claims = Buffer.from(JSON.stringify({ iss: server.issuer, sub: 'user:other', aud: 'web' })).toString(
+      'base64url',
+    )
+    const id_token_hint = `${header}.${claims}.${signature}`
+    const page = await browser.authorize({ ...validRequest, prompt: 'none', id_token_hint })
+    expect([page.answer.error, lastReason(server)]).toEqual(['invalid_request', 'id_token_hint_unknown'])
+  })
+
   it('is an ID token, no access token', async () => {
     const browser = openBrowser(server)
     const { answer } = await authorizeFully(browser)
