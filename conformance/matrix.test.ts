@@ -71,7 +71,10 @@ const artefacts: Readonly<Record<string, () => Promise<string> | string>> = {
     return (await openBrowser(server).authorize({ ...asked, client_id: client, code_challenge })).form.fields.flow ?? ''
   },
   'the id of an authorization': () => allow(server, { client }).authorizationId,
-  'a client assertion': () => assertion(key, 'by-key', server.issuer),
+  'a client assertion': () => {
+    const iat = server.freeze()
+    return assertion(key, 'by-key', server.issuer, { claims: { iat, exp: iat + 60 } })
+  },
   'a signed introspection': async () => {
     const { access_token: token } = await begin()
     const headers = { accept: 'application/token-introspection+jwt' }
