@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openBrowser, type Page, refusalOn } from './browser.ts'
 import type { Harness } from './harness.ts'
 import { authorizeFully, lastReason, push, redirect, signIn, startVisits, validRequest } from './visit.ts'
@@ -39,7 +39,7 @@ describe('RFC 6749 §10.12 forms are taken from our own pages only', () => {
     expect(count('session')).toBe(sessions)
   })
 
-  it('[A21] refuses the token of another flow', async () => {
+  it('[RFC6749-10.12-2] [A21] refuses the token of another flow', async () => {
     const browser = openBrowser(server)
     const [page, other] = [await browser.authorize(validRequest), await browser.authorize(validRequest)]
     const { csrf } = other.form.fields
@@ -60,6 +60,13 @@ describe('RFC 6749 §10.12 forms are taken from our own pages only', () => {
     const page = await browser.authorize({ ...validRequest, prompt: 'select_account consent' })
     const { flow, csrf } = page.form.fields
     expect((await browser.post('/consent', { flow, csrf, decision: 'allow' })).status).toBe(403)
+  })
+
+  it('[A21] refuses a choice of an account without its token', async () => {
+    const browser = openBrowser(server)
+    await authorizeFully(browser)
+    const page = await browser.authorize({ ...validRequest, prompt: 'select_account' })
+    expect((await browser.submit(page, { account: 'current', csrf: 'A'.repeat(43) })).status).toBe(403)
   })
 
   it('[A21] refuses a consent that was shown to somebody else', async () => {
@@ -160,7 +167,7 @@ describe('pages', () => {
     pages = [signInPage, consentPage, await browser.authorize({ client_id: 'nobody' })]
   })
 
-  it('[A27] [A28] [A34] cannot be framed, run no script, and say nothing to where they lead', () => {
+  it('[RFC6749-10.13-1] [A27] [A28] [A34] cannot be framed, run no script, and say nothing to where they lead', () => {
     for (const { headers, text } of pages) {
       expect(headers).toMatchObject({
         'x-frame-options': 'DENY',
@@ -235,6 +242,17 @@ describe('sessions', () => {
     const cookie = `__Host-session=${planted}; __Host-browser=${browser.cookies.get('__Host-browser')}`
     await browser.submit(page, alice, { headers: { cookie } })
     expect(browser.cookies.get('__Host-session')).not.toBe(planted)
+  })
+
+  it('end with their person', async () => {
+    const own = await startVisits()
+    onTestFinished(() => own.close())
+    const browser = openBrowser(own)
+    const asked = await signIn(browser)
+    const directory = [{ username: 'alice', password: 'alice', disabled: true }]
+    await own.restart({ people: { directory } })
+    expect((await browser.submit(asked, { decision: 'allow' })).form.action).toBe('/sign-in')
+    expect((await browser.authorize({ ...validRequest, prompt: 'none' })).answer.error).toBe('login_required')
   })
 
   it.each([

@@ -150,7 +150,11 @@ describe('RFC 9101 signed request objects', () => {
       'request_object_algorithm',
     ],
     ['an unknown kid', { header: { kid: 'other' } }, 'request_object_key'],
-    ['[RFC9101-6.2-2, RFC9101-7-1] the signature of somebody else', { key: pem(theirs.privateKey) }, 'request_object_signature'],
+    [
+      '[RFC9101-6.2-2, RFC9101-7-1] the signature of somebody else',
+      { key: pem(theirs.privateKey) },
+      'request_object_signature',
+    ],
     ['another iss', { claims: { iss: 'other' } }, 'request_object_issuer'],
     ['no iss', { claims: { iss: undefined } }, 'request_object_issuer'],
     ['[RFC9101-4-4] another aud', { claims: { aud: 'https://other.test' } }, 'request_object_audience'],

@@ -18,7 +18,7 @@ async function declinedVisit(form: Readonly<Record<string, string | undefined>>)
 }
 
 describe('RFC 6749 §4.1 the authorization code', () => {
-  it('[RFC6749-4.1.2] [RFC9207-2] signs in, asks for consent, and answers with code, state and iss', async () => {
+  it('[RFC6749-3.1-1, RFC6749-3.1-2, RFC9207-2-1, RFC9207-2-2, RFC6749-10.10-1] [RFC6749-4.1.2] signs in, asks for consent, and answers with code, state and iss', async () => {
     const browser = openBrowser(server)
     const page = await browser.authorize(validRequest)
     expect(page).toMatchObject({ status: 200, form: { action: '/sign-in' } })
@@ -82,13 +82,13 @@ describe('RFC 6749 §4.1 the authorization code', () => {
     expect(page.location.startsWith(`${redirect}?`)).toBe(true)
   })
 
-  it('[RFC6749-3.1.2] keeps the query of a redirect URI', async () => {
+  it('[RFC6749-3.1.2-2] keeps the query of a redirect URI', async () => {
     const uri = 'https://app.test/other?tenant=1'
     const page = await authorizeFully(openBrowser(server), { client_id: 'several', redirect_uri: uri })
     expect(page.location.startsWith(`${uri}&code=`)).toBe(true)
   })
 
-  it('takes requests by POST, and goes on by GET where the session is seen', async () => {
+  it('[RFC6749-3.1-3] takes requests by POST, and goes on by GET where the session is seen', async () => {
     const browser = openBrowser(server)
     await authorizeFully(browser)
     const sent = await browser.post('/authorize', validRequest, { headers: { 'sec-fetch-site': 'cross-site' } })
@@ -123,17 +123,17 @@ describe('OAuth 2.0 Multiple Response Types §2.1, Form Post Response Mode', () 
 describe('RFC 6749 §4.1.2.1 what only the person is told', () => {
   it.each([
     ['[A01] no client', { client_id: undefined }, 'client_id_missing'],
-    ['[A01] an unknown client', { client_id: 'nobody' }, 'authorization_client_unknown'],
+    ['[RFC6749-4.1.2.1-1] [A01] an unknown client', { client_id: 'nobody' }, 'authorization_client_unknown'],
     ['a disabled client', { client_id: 'disabled' }, 'authorization_client_unknown'],
     [
-      'no redirect URI where several are registered',
+      '[RFC6749-3.1.2.3-1] no redirect URI where several are registered',
       { client_id: 'several', redirect_uri: undefined },
       'redirect_uri_missing',
     ],
     ['no redirect URI for OpenID Connect', { redirect_uri: undefined }, 'redirect_uri_missing'],
-    ['[A05] a fragment', { redirect_uri: `${redirect}#code=x` }, 'redirect_uri_unregistered'],
+    ['[RFC6749-3.1.2-1] [A05] a fragment', { redirect_uri: `${redirect}#code=x` }, 'redirect_uri_unregistered'],
     [
-      '[A11] an unknown request_uri',
+      '[RFC9126-4-2] [A11] an unknown request_uri',
       { request_uri: `urn:ietf:params:oauth:request_uri:${'A'.repeat(43)}` },
       'request_uri_unknown',
     ],
@@ -171,9 +171,12 @@ describe('RFC 6749 §4.1.2.1 what only the person is told', () => {
     'data:text/html,https://app.test/callback',
     `${redirect}%00`,
     'https://app.test/c%61llback',
-  ])('[A04] [A07] [RFC9700-2.1] a redirect URI that is almost the registered one: %j', async (redirect_uri) => {
-    expect(await declinedVisit({ redirect_uri })).toMatchObject({ status: 400, location: '' })
-  })
+  ])(
+    '[RFC6749-3.1.2.3-2, RFC6749-3.1.2.4-1] [A04] [A07] [RFC9700-2.1] a redirect URI that is almost the registered one: %j',
+    async (redirect_uri) => {
+      expect(await declinedVisit({ redirect_uri })).toMatchObject({ status: 400, location: '' })
+    },
+  )
 
   it.each([
     ['http://127.0.0.1/cb', true],
@@ -200,7 +203,12 @@ describe('RFC 6749 §4.1.2.1 what only the person is told', () => {
 
 describe('RFC 6749 §4.1.2.1 what the client is told', () => {
   it.each([
-    ['[A08] no response_type', { response_type: undefined }, 'invalid_request', 'response_type_missing'],
+    [
+      '[RFC6749-3.1.1-1] [A08] no response_type',
+      { response_type: undefined },
+      'invalid_request',
+      'response_type_missing',
+    ],
     ['[A08] another', { response_type: 'token' }, 'unsupported_response_type', 'response_type_unsupported'],
     [
       '[A08] a combined one',
@@ -209,16 +217,36 @@ describe('RFC 6749 §4.1.2.1 what the client is told', () => {
       'response_type_unsupported',
     ],
     ['[A09] an unknown response_mode', { response_mode: 'web_message' }, 'invalid_request', 'response_mode_unknown'],
-    ['a client without the grant', { client_id: 'machine' }, 'unauthorized_client', 'authorization_not_allowed'],
-    ['[A10] a client that must push', { client_id: 'pushes' }, 'invalid_request', 'pushed_request_required'],
-    ['[A20] no code_challenge', { code_challenge: undefined }, 'invalid_request', 'code_challenge_missing'],
     [
-      '[RFC7636-4.4.1] the method plain',
+      '[RFC6749-4.1.2.1-2, RFC6749-4.1.1-1] a client without the grant',
+      { client_id: 'machine' },
+      'unauthorized_client',
+      'authorization_not_allowed',
+    ],
+    [
+      '[RFC9126-6-1] [A10] a client that must push',
+      { client_id: 'pushes' },
+      'invalid_request',
+      'pushed_request_required',
+    ],
+    [
+      '[RFC7636-4.4.1-1] [A20] no code_challenge',
+      { code_challenge: undefined },
+      'invalid_request',
+      'code_challenge_missing',
+    ],
+    [
+      '[RFC7636-4.4.1-2, RFC7636-7.2-1] the method plain',
       { code_challenge_method: 'plain' },
       'invalid_request',
       'code_challenge_method',
     ],
-    ['no method, which means plain', { code_challenge_method: undefined }, 'invalid_request', 'code_challenge_method'],
+    [
+      '[RFC7636-4.3-2] no method, which means plain',
+      { code_challenge_method: undefined },
+      'invalid_request',
+      'code_challenge_method',
+    ],
     ['a challenge of 42 characters', { code_challenge: 'A'.repeat(42) }, 'invalid_request', 'code_challenge_malformed'],
     ['an empty scope after all', { scope: 'unknown' }, 'invalid_scope', 'scope_unknown'],
     ['a malformed scope', { scope: 'api1  api2' }, 'invalid_scope', 'scope_malformed'],
@@ -244,7 +272,7 @@ describe('RFC 6749 §4.1.2.1 what the client is told', () => {
     expect(declined.location.startsWith(`${redirect}?error=`)).toBe(true)
   })
 
-  it('[A15] a request_uri that is not ours, which nobody fetches', async () => {
+  it('[RFC9101-5.2-2] [A15] a request_uri that is not ours, which nobody fetches', async () => {
     let visits = 0
     const listener = createServer((socket) => {
       visits++
@@ -260,7 +288,7 @@ describe('RFC 6749 §4.1.2.1 what the client is told', () => {
   })
 
   it.each(['"><script>alert(1)</script>', 'a\r\nset-cookie: x=1', 'ü€😀', 's'.repeat(4096)])(
-    '[A18] gives the state back as it came, and only so: %#',
+    '[RFC6749-4.1.2-5, RFC6749-10.14-1] [A18] gives the state back as it came, and only so: %#',
     async (state) => {
       const { page } = await declinedVisit({ state, prompt: 'none' })
       expect(page.answer.state).toBe(state)
@@ -285,7 +313,7 @@ describe('RFC 6749 §4.1.2.1 what the client is told', () => {
     expect(await declinedVisit({ state: 's'.repeat(4097) })).toMatchObject({ reason: 'state_too_long' })
   })
 
-  it('[A19] refuses a repeated parameter', async () => {
+  it('[RFC6749-3.1-5] [A19] refuses a repeated parameter', async () => {
     const browser = openBrowser(server)
     const page = await browser.authorize([...Object.entries(validRequest), ['state', 'other']])
     expect(refusalOn(page)).toEqual({ status: 400, error: 'invalid_request' })
@@ -296,7 +324,7 @@ describe('RFC 6749 §4.1.2.1 what the client is told', () => {
 describe('RFC 9126 §4 the request_uri at the authorization endpoint', () => {
   const visit = (request_uri: string, more = {}) => ({ client_id: 'web', request_uri, ...more })
 
-  it('[RFC9126-4] stands for the request that was pushed', async () => {
+  it('[RFC9126-4-1] stands for the request that was pushed', async () => {
     const { request_uri } = (await push(server)).json
     const browser = openBrowser(server)
     const asked = await browser.submit(await browser.authorize(visit(request_uri)), {
@@ -307,7 +335,7 @@ describe('RFC 9126 §4 the request_uri at the authorization endpoint', () => {
     expect(answer).toEqual({ code: expect.any(String), state: 'state', iss: server.issuer })
   })
 
-  it('[A13] [RFC9126-7.3] is good for one code', async () => {
+  it('[RFC9126-4-3, RFC9126-7.3-1] [A13] is good for one code', async () => {
     const { request_uri } = (await push(server)).json
     const browser = openBrowser(server)
     await authorizeFully(browser)
@@ -339,7 +367,7 @@ describe('RFC 9126 §4 the request_uri at the authorization endpoint', () => {
     expect(visits.filter(({ status }) => status === 400)).toHaveLength(63)
   })
 
-  it('[A12] is of its client only, and lives on when another shows it', async () => {
+  it('[RFC9126-2.2-3] [A12] is of its client only, and lives on when another shows it', async () => {
     const { request_uri } = (await push(server)).json
     const browser = openBrowser(server)
     expect(refusalOn(await browser.authorize({ client_id: 'other', request_uri }))).toMatchObject({ status: 400 })
@@ -347,7 +375,7 @@ describe('RFC 9126 §4 the request_uri at the authorization endpoint', () => {
     expect((await browser.authorize(visit(request_uri))).status).toBe(200)
   })
 
-  it('[A14] counts alone: parameters beside it are ignored', async () => {
+  it('[RFC9126-4-4] [A14] counts alone: parameters beside it are ignored', async () => {
     const { request_uri } = (await push(server, { prompt: 'none' })).json
     const page = await openBrowser(server).authorize(
       visit(request_uri, { state: 'other', redirect_uri: 'https://evil.test/' }),

@@ -38,7 +38,7 @@ describe('RFC 6749 §2.3.1 client secrets', () => {
     expect((await ask({ client_id: 'client', client_secret: 'secret' })).status).toBe(200)
   })
 
-  it('take the same secret by Basic', async () => {
+  it('[RFC6749-2.3.1-1] take the same secret by Basic', async () => {
     expect((await ask({}, basic('client', 'secret'))).status).toBe(200)
   })
 
@@ -48,7 +48,7 @@ describe('RFC 6749 §2.3.1 client secrets', () => {
     expect((await ask({ client_id: 'client' }, headers)).status).toBe(200)
   })
 
-  it('decode both parts of Basic as a form does', async () => {
+  it('[RFC6749-2.3.1-2] decode both parts of Basic as a form does', async () => {
     expect((await ask({}, basic('odd%+&', odd))).status).toBe(200)
     const encode = (text: string) => new URLSearchParams([['', text]]).toString().slice(1)
     const plus = Buffer.from(`${encode('odd%+&')}:${encode(odd)}`).toString('base64')
@@ -65,7 +65,7 @@ describe('RFC 6749 §2.3.1 client secrets', () => {
     expect(unknown.answer.headers).toMatchObject(headers)
   })
 
-  it('[T03] challenge where Basic was used, and only there', async () => {
+  it('[RFC6749-5.2-2] [T03] challenge where Basic was used, and only there', async () => {
     const { answer } = await declined(server, ask({}, basic('client', 'wrong')))
     expect(answer.headers['www-authenticate']).toMatch(/^Basic realm="/)
     const posted = await declined(server, ask({ client_id: 'client', client_secret: 'wrong' }))
@@ -90,7 +90,7 @@ describe('RFC 6749 §2.3.1 client secrets', () => {
       },
       {},
     ],
-  ])('[T05] refuse %s in one request', async (_, form, headers) => {
+  ])('[RFC6749-2.3-1] [T05] refuse %s in one request', async (_, form, headers) => {
     const refusal = await declined(server, ask(form, headers))
     expect(refusal).toMatchObject({ status: 400, error: 'invalid_request', reason: 'client_authentication_doubled' })
   })
@@ -126,7 +126,7 @@ describe('RFC 6749 §2.3.1 client secrets', () => {
     expect(refusal).toMatchObject({ status: 401, error: 'invalid_client', reason: 'authorization_scheme_unknown' })
   })
 
-  it('refuse credentials in the address', async () => {
+  it('[RFC6749-2.3.1-3] refuse credentials in the address', async () => {
     const form = { grant_type: 'client_credentials' }
     const refusal = await declined(server, server.post('/token?client_id=client&client_secret=secret', form))
     expect(refusal).toMatchObject({ status: 400, error: 'invalid_request', reason: 'parameter_in_query' })
@@ -142,7 +142,7 @@ describe('RFC 6749 §2.3.1 client secrets', () => {
       expect(refusal).toMatchObject({ status: 401, error: 'invalid_client', reason: 'client_method_not_registered' })
   })
 
-  it('are not optional', async () => {
+  it('[RFC6749-3.2.1-1] are not optional', async () => {
     const refusal = await declined(server, ask({ client_id: 'client' }))
     expect(refusal).toMatchObject({ status: 401, error: 'invalid_client', reason: 'client_credentials_missing' })
   })
@@ -204,7 +204,7 @@ describe('secrets at rest', () => {
 })
 
 describe('[T42] guessing secrets', () => {
-  it('ends after twenty wrong ones of a client from an address, for a minute and nobody else', async () => {
+  it('[RFC6749-2.3.1-4] ends after twenty wrong ones of a client from an address, for a minute and nobody else', async () => {
     server.freeze()
     const wrong = () => ask({ client_id: 'other', client_secret: 'guess' })
     for (let count = 0; count < 20; count++) expect((await wrong()).status).toBe(401)

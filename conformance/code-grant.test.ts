@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 describe('RFC 6749 §4.1.3 redeeming a code', () => {
-  it('[RFC6749-4.1.4] gives an access token for the person', async () => {
+  it('[RFC6749-4.1.4-1] gives an access token for the person', async () => {
     const { form } = allow(server)
     const answer = await redeem(server, form)
     expect(answer.status).toBe(200)
@@ -62,7 +62,11 @@ describe('RFC 6749 §4.1.3 redeeming a code', () => {
     ['[T48] a code of another alphabet', { code: `${'A'.repeat(42)}%` }, 'code_unknown'],
     ['[T48] a code of 50 kB', { code: 'A'.repeat(50_000) }, 'code_unknown'],
     ['[T53] no redirect_uri', { redirect_uri: undefined }, 'code_redirect_uri_differs'],
-    ['[T53] another redirect_uri', { redirect_uri: 'https://web.test/other' }, 'code_redirect_uri_differs'],
+    [
+      '[RFC6749-4.1.3-1, RFC6749-4.1.2-4, RFC6749-10.6-1] [T53] another redirect_uri',
+      { redirect_uri: 'https://web.test/other' },
+      'code_redirect_uri_differs',
+    ],
     [
       '[T53] a redirect_uri in another case',
       { redirect_uri: 'https://WEB.test/callback' },
@@ -73,8 +77,12 @@ describe('RFC 6749 §4.1.3 redeeming a code', () => {
       { redirect_uri: 'https://web.test/call%62ack' },
       'code_redirect_uri_differs',
     ],
-    ['[T54] no code_verifier', { code_verifier: undefined }, 'code_verifier_missing'],
-    ['[T58] another code_verifier', { code_verifier: 'A'.repeat(43) }, 'code_verifier_wrong'],
+    ['[RFC7636-4.6-1] [T54] no code_verifier', { code_verifier: undefined }, 'code_verifier_missing'],
+    [
+      '[RFC7636-4.4-1, RFC7636-4.6-2] [T58] another code_verifier',
+      { code_verifier: 'A'.repeat(43) },
+      'code_verifier_wrong',
+    ],
     ['a code_verifier that is too short', { code_verifier: 'A'.repeat(42) }, 'code_verifier_wrong'],
     ['a code_verifier that is too long', { code_verifier: 'A'.repeat(129) }, 'code_verifier_wrong'],
   ])('refuses %s, and keeps the code', async (_, wrong, reason) => {
@@ -95,7 +103,7 @@ describe('RFC 6749 §4.1.3 redeeming a code', () => {
     })
   })
 
-  it('[T52] refuses the code of another client, and keeps it', async () => {
+  it('[RFC6749-4.1.3-2] [T52] refuses the code of another client, and keeps it', async () => {
     const code = allow(server)
     const other = await declined(server, redeem(server, code.form, { client: 'web-reference' }))
     expect(other).toMatchObject({ status: 400, error: 'invalid_grant', reason: 'code_of_another_client' })
@@ -108,7 +116,7 @@ describe('RFC 6749 §4.1.3 redeeming a code', () => {
     expect(refused).toMatchObject({ error: 'unauthorized_client', reason: 'grant_type_not_allowed' })
   })
 
-  it('[T49] takes a code in its last second, and refuses it in the next', async () => {
+  it('[RFC6749-4.1.2-1, RFC6749-10.5-1] [T49] takes a code in its last second, and refuses it in the next', async () => {
     expect((await redeem(server, allow(server, { age: 59 }).form)).status).toBe(200)
     const refused = await declined(server, redeem(server, allow(server, { age: 60 }).form))
     expect(refused).toMatchObject({ error: 'invalid_grant', reason: 'code_expired' })
@@ -156,7 +164,7 @@ describe('tries with a code', () => {
 })
 
 describe('using a code once', () => {
-  it('[T51] gives exactly one of 64 requests at once its tokens, and revokes nothing', async () => {
+  it('[RFC6749-4.1.2-2] [T51] gives exactly one of 64 requests at once its tokens, and revokes nothing', async () => {
     const { form } = allow(server)
     const answers = await Promise.all(Array.from({ length: 64 }, () => redeem(server, form)))
     const won = answers.filter(({ status }) => status === 200)
@@ -167,7 +175,7 @@ describe('using a code once', () => {
     expect(await introspected(server, won[0]?.json.access_token)).toMatchObject({ active: true })
   })
 
-  it('[RFC6749-4.1.2] revokes what a code gave when its client replays it', async () => {
+  it('[RFC6749-4.1.2-3] revokes what a code gave when its client replays it', async () => {
     const code = allow(server)
     const { access_token, refresh_token } = (await redeem(server, code.form)).json
     server.advance(2)

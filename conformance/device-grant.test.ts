@@ -66,7 +66,7 @@ async function approved(sent: Asked = {}): Promise<string> {
 }
 
 describe('RFC 8628 §3.1 the device authorization endpoint', () => {
-  it('[RFC8628-3.2] gives a code for the device and one for people', async () => {
+  it('[RFC8628-3.2-1, RFC8628-3.2-2, RFC8628-5.2-1] gives a code for the device and one for people', async () => {
     const answer = await begin()
     expect(answer.status).toBe(200)
     expect(answer.headers['cache-control']).toBe('no-store')
@@ -81,7 +81,7 @@ describe('RFC 8628 §3.1 the device authorization endpoint', () => {
     })
   })
 
-  it('[RFC8628-4] is in the metadata, with an alias', async () => {
+  it('[RFC8628-4-1] is in the metadata, with an alias', async () => {
     const path = '/.well-known/oauth-authorization-server'
     const { json } = await server.send({ on: 'public', method: 'GET', path, headers: {} })
     expect(json.device_authorization_endpoint).toBe(`${server.issuer}/device_authorization`)
@@ -92,13 +92,13 @@ describe('RFC 8628 §3.1 the device authorization endpoint', () => {
   it.each([
     ['a client that may not use it', {}, { client: 'native' }, 'unauthorized_client', 'grant_type_not_allowed'],
     [
-      'a wrong secret',
+      '[RFC8628-3.1-1] a wrong secret',
       { client_secret: 'wrong' },
       { client: 'secret-device' },
       'invalid_client',
       'client_secret_wrong',
     ],
-    ['a scope that it may not have', { scope: 'email' }, {}, 'invalid_scope', 'scope_unknown'],
+    ['[RFC8628-3.1-2] a scope that it may not have', { scope: 'email' }, {}, 'invalid_scope', 'scope_unknown'],
     ['an unknown API', { resource: 'https://unknown.test' }, {}, 'invalid_target', 'resource_unknown'],
   ])('refuses %s', async (_, form, sent, error, reason) => {
     expect(await declined(server, begin(form, sent))).toMatchObject({ error, reason })
@@ -110,7 +110,7 @@ describe('RFC 8628 §3.1 the device authorization endpoint', () => {
 })
 
 describe('RFC 8628 §3.3 what the person sees', () => {
-  it('[RFC8628-3.3] asks for the code, who it is, and whether to allow it; then the device has its tokens', async () => {
+  it('[RFC8628-3.3-1, RFC8628-3.3-2] asks for the code, who it is, and whether to allow it; then the device has its tokens', async () => {
     const begun = await begin()
     const { browser, page } = await enter(begun.json.user_code)
     expect(page.text).toContain('Television')
@@ -127,7 +127,7 @@ describe('RFC 8628 §3.3 what the person sees', () => {
     expect(refreshed.status).toBe(200)
   })
 
-  it('[RFC8628-3.3.1] [RFC8628-5.4] fills in the code of the link, and asks all the same', async () => {
+  it('[RFC8628-3.3.1-1, RFC8628-5.4-1] fills in the code of the link, and asks all the same', async () => {
     const { json } = await begin()
     const browser = openBrowser(server)
     const page = await browser.get(json.verification_uri_complete.slice(server.issuer.length))
@@ -135,7 +135,7 @@ describe('RFC 8628 §3.3 what the person sees', () => {
     expect((await poll(json.device_code)).json.error).toBe('authorization_pending')
   })
 
-  it('[RFC8628-6.1] takes a code in small letters, with spaces or without the dash', async () => {
+  it('[RFC8628-6.1-1] takes a code in small letters, with spaces or without the dash', async () => {
     for (const change of [
       (code: string) => code.toLowerCase(),
       (code: string) => code.replace('-', ' '),
@@ -153,7 +153,7 @@ describe('RFC 8628 §3.3 what the person sees', () => {
     expect(page.text).toContain('value="allow"')
   })
 
-  it('[RFC8628-3.5] tells the device that the person declined', async () => {
+  it('[RFC8628-3.5-3] tells the device that the person declined', async () => {
     const begun = await begin()
     await decide(begun, 'deny')
     expect(await declined(server, poll(begun.json.device_code))).toMatchObject({ status: 400, error: 'access_denied' })
@@ -207,7 +207,7 @@ describe('RFC 8628 §3.3 what the person sees', () => {
     expect((await poll(json.device_code)).json.error).toBe('authorization_pending')
   })
 
-  it('[RFC8628-5.1] declines more than ten wrong codes from one address, also for a right one, and others are served', async () => {
+  it('[RFC8628-5.1-1] declines more than ten wrong codes from one address, also for a right one, and others are served', async () => {
     const { json } = await begin()
     const from = '127.0.0.77'
     const browser = openBrowser(server)
@@ -220,7 +220,7 @@ describe('RFC 8628 §3.3 what the person sees', () => {
 })
 
 describe('RFC 8628 §3.5 polling', () => {
-  it('[RFC8628-3.5] is told to wait, and to slow down when it asks within five seconds', async () => {
+  it('[RFC8628-3.5-1, RFC8628-3.5-2] is told to wait, and to slow down when it asks within five seconds', async () => {
     const { device_code } = (await begin()).json
     expect(await declined(server, poll(device_code))).toMatchObject({ status: 400, error: 'authorization_pending' })
     server.advance(4)
@@ -229,7 +229,7 @@ describe('RFC 8628 §3.5 polling', () => {
     expect(await declined(server, poll(device_code))).toMatchObject({ error: 'authorization_pending' })
   })
 
-  it('[RFC8628-3.5] has its tokens in the last second, and not in the next', async () => {
+  it('[RFC8628-3.5-4] has its tokens in the last second, and not in the next', async () => {
     for (const [age, status] of [
       [599, 200],
       [600, 400],
@@ -250,7 +250,7 @@ describe('RFC 8628 §3.5 polling', () => {
     expect(await declined(server, poll(code))).toMatchObject({ status: 400, error, reason })
   })
 
-  it('refuses the code of another client, which keeps it', async () => {
+  it('[RFC8628-3.4-1] refuses the code of another client, which keeps it', async () => {
     const device_code = await approved()
     expect(await declined(server, poll(device_code, { client: 'other-device' }))).toMatchObject({
       error: 'invalid_grant',

@@ -71,7 +71,7 @@ describe('decisions 8.1 what nobody may find', () => {
   })
   afterAll(() => server.close())
 
-  it('is in no report', () => {
+  it('[RFC6749-10.3-1] is in no report', () => {
     expect(server.reports.length).toBeGreaterThan(15)
     const told = textOf(server.reports)
     expect(told).toContain('client_secret_wrong')

@@ -34,13 +34,16 @@ describe('RFC 9110 §9 methods', () => {
         method,
       })),
     ),
-  )('[G01] answers $method $target with 405 and Allow: POST', async ({ target, method }) => {
-    const answer = await server.send({ on: 'public', method, path: target, headers: {} })
-    expect(answer.status).toBe(405)
-    expect(answer.headers.allow).toBe('POST')
-    if (method !== 'HEAD') expect(answer.json.error).toBe('method_not_allowed')
-    expect(server.reports.at(-1)?.reason).toBe('method_not_allowed')
-  })
+  )(
+    '[RFC6749-3.2-1, RFC9126-2.3-2] [G01] answers $method $target with 405 and Allow: POST',
+    async ({ target, method }) => {
+      const answer = await server.send({ on: 'public', method, path: target, headers: {} })
+      expect(answer.status).toBe(405)
+      expect(answer.headers.allow).toBe('POST')
+      if (method !== 'HEAD') expect(answer.json.error).toBe('method_not_allowed')
+      expect(server.reports.at(-1)?.reason).toBe('method_not_allowed')
+    },
+  )
 
   it('[G01] the mTLS listener says so too', async () => {
     const answer = await server.send({ on: 'mutualTls', method: 'GET', path: '/token', headers: {} })
@@ -104,10 +107,13 @@ describe('RFC 6749 §3.2 the form', () => {
     expect(refused).toMatchObject({ status: 400, error: 'invalid_request', reason: 'parameter_repeated' })
   })
 
-  it.each([...single, 'unknown=1&unknown'])('[G09] refuses %s twice with another value', async (name) => {
-    const refused = await refusal(tokenRequest({ body: `${right}&${name}=x` }))
-    expect(refused).toMatchObject({ status: 400, error: 'invalid_request', reason: 'parameter_repeated' })
-  })
+  it.each([...single, 'unknown=1&unknown'])(
+    '[RFC6749-3.2-4] [G09] refuses %s twice with another value',
+    async (name) => {
+      const refused = await refusal(tokenRequest({ body: `${right}&${name}=x` }))
+      expect(refused).toMatchObject({ status: 400, error: 'invalid_request', reason: 'parameter_repeated' })
+    },
+  )
 
   it.each(['token', 'token_type_hint'])('[G09] refuses %s twice at introspection and revocation', async (name) => {
     for (const target of ['/introspect', '/revoke']) {
@@ -131,7 +137,7 @@ describe('RFC 6749 §3.2 the form', () => {
     ['grant_type=', right.replace('=client_credentials', '='), 400, 'grant_type_missing'],
     ['client_id=', right.replace('=client&', '=&'), 400, 'client_id_missing'],
     ['client_secret=', right.replace('=secret', '='), 401, 'client_credentials_missing'],
-  ])('[G10] takes %s for absent', async (_, body, status, reason) => {
+  ])('[RFC6749-3.2-2] [G10] takes %s for absent', async (_, body, status, reason) => {
     const before = server.reports.length
     const answer = await talk(server, tokenRequest({ body }))
     expect([answer.status, server.reports[before]?.reason]).toEqual([status, reason])

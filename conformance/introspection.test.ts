@@ -221,7 +221,7 @@ describe('RFC 7662 §2.2 one answer for every token that is not active', () => {
     expect(shown(await introspect({ token: make() }))).toEqual(shown(reference))
   })
 
-  it('[I04] a JWT whose claims were altered', async () => {
+  it('[RFC6749-10.3-2] [I04] a JWT whose claims were altered', async () => {
     const [header, , signature] = jwt.split('.')
     const token = `${header}.${b64({ ...claimsOf(jwt), scope: 'api1 admin' })}.${signature}`
     expect(shown(await introspect({ token }))).toEqual(shown(reference))

@@ -51,7 +51,7 @@ afterAll(() => server.close())
 const secret = { ...validRequest, client_secret: 'secret' }
 
 describe('RFC 9126 §2 pushed authorization requests', () => {
-  it('[RFC9126-2.2] gives a request_uri and its lifetime', async () => {
+  it('[RFC9126-2-1, RFC9126-2.2-1] gives a request_uri and its lifetime', async () => {
     const { status, json, headers } = await push(server)
     expect(status).toBe(201)
     expect(json).toEqual({
@@ -61,12 +61,12 @@ describe('RFC 9126 §2 pushed authorization requests', () => {
     expect(headers).toMatchObject({ 'cache-control': 'no-store', 'content-type': 'application/json' })
   })
 
-  it('[P14] [RFC9126-7.1] gives another one each time', async () => {
+  it('[RFC9126-2.2-2, RFC9126-7.1-1] [P14] gives another one each time', async () => {
     const uris = await Promise.all(Array.from({ length: 32 }, async () => (await push(server)).json.request_uri))
     expect(new Set(uris).size).toBe(32)
   })
 
-  it('[RFC9126-2] authenticates clients as the token endpoint does', async () => {
+  it('[RFC9126-2-2, RFC9126-2-3] authenticates clients as the token endpoint does', async () => {
     const { client_id, ...rest } = validRequest
     expect((await server.post('/par', rest, { headers: basic(client_id, 'secret') })).status).toBe(201)
     const certified = { ...validRequest, client_id: 'pinned' }
@@ -92,14 +92,14 @@ describe('RFC 9126 §2 pushed authorization requests', () => {
     ['a wrong secret', { client_secret: 'wrong' }, 401, 'invalid_client', 'client_secret_wrong'],
     ['no secret', { client_secret: undefined }, 401, 'invalid_client', 'client_credentials_missing'],
     [
-      '[P02] a request_uri',
+      '[RFC9126-2.1-1] [P02] a request_uri',
       { request_uri: 'urn:ietf:params:oauth:request_uri:x' },
       400,
       'invalid_request',
       'request_uri_pushed',
     ],
     [
-      '[P04] another redirect URI',
+      '[RFC9126-2.1-2, RFC9126-2.3-1] [P04] another redirect URI',
       { redirect_uri: 'https://evil.test' },
       400,
       'invalid_request',
@@ -191,7 +191,7 @@ describe('RFC 8705 §4 the code of a public client is bound by PAR', () => {
 })
 
 describe('RFC 9126 §5 a server that takes pushed requests only', () => {
-  it('says so, and declines others', async () => {
+  it('[RFC9126-5-1, RFC9126-5-2] says so, and declines others', async () => {
     const strict = await startVisits((settings) => ({ ...settings, pushedAuthorizationRequests: { required: true } }))
     try {
       const page = await openBrowser(strict).authorize(validRequest)

@@ -68,7 +68,7 @@ describe('RFC 6749 §6 refreshing', () => {
   })
 
   it.each([
-    ['[T68] more scope', { scope: 'api1 email' }, 'invalid_scope', 'scope_unknown'],
+    ['[RFC6749-6-2] [T68] more scope', { scope: 'api1 email' }, 'invalid_scope', 'scope_unknown'],
     ['another API', { resource: otherApi }, 'invalid_target', 'resource_unknown'],
     ['no refresh token', { refresh_token: undefined }, 'invalid_request', 'refresh_token_missing'],
     ['an unknown refresh token', { refresh_token: 'A'.repeat(43) }, 'invalid_grant', 'refresh_token_unknown'],
@@ -79,7 +79,7 @@ describe('RFC 6749 §6 refreshing', () => {
     expect(await declined(server, asked)).toMatchObject({ status: 400, error, reason })
   })
 
-  it('[T65] refuses the refresh token of another client, and leaves its family alone', async () => {
+  it('[RFC6749-6-1] [T65] refuses the refresh token of another client, and leaves its family alone', async () => {
     const { refresh_token } = await begin()
     const foreign = await declined(server, refresh(refresh_token, { client: 'web-reference' }))
     expect(foreign).toMatchObject({ error: 'invalid_grant', reason: 'refresh_token_of_another_client' })
@@ -181,7 +181,7 @@ describe('RFC 8705 §4 a public client that began with a certificate', () => {
 describe('RFC 9700 §4.14.2 a public client without a key', () => {
   const client = 'native'
 
-  it('gets a new refresh token each time, which works', async () => {
+  it('[RFC6749-6-3] gets a new refresh token each time, which works', async () => {
     let { refresh_token } = await begin({ client })
     const seen = new Set([refresh_token])
     for (let times = 0; times < 10; times++) {
@@ -193,13 +193,19 @@ describe('RFC 9700 §4.14.2 a public client without a key', () => {
     expect(seen.size).toBe(11)
   })
 
-  it('[T66] loses the family when a replaced one is shown again', async () => {
+  it('[RFC6749-10.4-1] [T66] loses the family when a replaced one is shown again', async () => {
     const begun = await begin({ client })
     const next = (await refresh(begun.refresh_token, { client })).json
     server.advance(2)
     expect(await declined(server, refresh(begun.refresh_token, { client }))).toMatchObject({
       status: 400,
       error: 'invalid_grant',
+      reason: 'refresh_token_replayed',
+    })
+    expect(server.reports).toContainEqual({
+      level: 'warn',
+      event: 'authorization_revoked',
+      client,
       reason: 'refresh_token_replayed',
     })
     for (const { access_token } of [begun, next])

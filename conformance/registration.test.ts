@@ -48,7 +48,7 @@ describe('RFC 7591 §3 registering a client', () => {
     expect(json.registration_client_uri).toBe(`${server.issuer}/register?client_id=${json.client_id}`)
   })
 
-  it('[RFC7591-3.2.1-2] gives no two clients the same id', async () => {
+  it('[RFC7591-3.2.1-3] [RFC7591-3.2.1-2] gives no two clients the same id', async () => {
     const [first, second] = [await register(valid), await register(valid)]
     expect(first.json.client_id).not.toBe(second.json.client_id)
     expect(first.json.client_secret).not.toBe(second.json.client_secret)
@@ -92,7 +92,7 @@ describe('RFC 7591 §3 registering a client', () => {
     expect({ status, name: json.client_name }).toEqual({ status: 201, name: undefined })
   })
 
-  it('[RFC7591-3.2.1-3] stores neither the secret nor the token, but their hashes', async () => {
+  it('stores neither the secret nor the token, but their hashes', async () => {
     const { json } = await register(valid)
     const record = JSON.stringify(stored(json.client_id))
     expect(record).not.toContain(json.client_secret)
@@ -156,7 +156,7 @@ describe('RFC 7591 §3 registering a client', () => {
     ],
     ['an unknown grant', () => ({ grant_types: ['password'] }), 'grant_types'],
     [
-      'a response type without its grant',
+      '[RFC7591-2.1-1] a response type without its grant',
       () => ({ grant_types: ['client_credentials'], response_types: ['code'] }),
       'response_types',
     ],
@@ -233,7 +233,7 @@ describe('RFC 7591 §3 registering a client', () => {
     expect(refused).toMatchObject({ status: 400, error: 'invalid_redirect_uri', reason: 'redirect_uri_unacceptable' })
   })
 
-  it('[RFC7591-2-5] refuses authorization_code without a redirect URI', async () => {
+  it('[RFC6749-3.1.2.2-1] [RFC7591-2-5] refuses authorization_code without a redirect URI', async () => {
     expect(await declined(server, register({ client_name: 'Notes' }))).toMatchObject({ error: 'invalid_redirect_uri' })
   })
 
@@ -318,7 +318,7 @@ describe('RFC 7592 §2 managing a registration', () => {
     expect((await manage('GET', made)).json).toEqual(json)
   })
 
-  it('keeps what the operator has set', async () => {
+  it('[RFC7591-5-2] keeps what the operator has set', async () => {
     const { json: made } = await register(valid)
     await server.server.administration.administer('client-edit', {
       clientId: made.client_id,
@@ -351,7 +351,7 @@ describe('RFC 7592 §2 managing a registration', () => {
     ['[RFC7592-2.2-4] with another client_id', { client_id: 'client' }],
     ['[RFC7592-2.2-5] with the registration access token', { registration_access_token: 'x' }],
     ['[RFC7592-2.2-5] with the address of the registration', { registration_client_uri: 'https://app.test/' }],
-    ['with metadata that does not fit', { token_endpoint_auth_method: 'tls_client_auth' }],
+    ['[RFC7592-2.2-6] with metadata that does not fit', { token_endpoint_auth_method: 'tls_client_auth' }],
   ])('refuses a change %s', async (_, change) => {
     const { json: made } = await register(valid)
     const body = { ...valid, ...(Object.keys(change).length > 0 && { client_id: made.client_id }), ...change }
@@ -381,7 +381,7 @@ describe('RFC 7592 §2 managing a registration', () => {
   })
 
   it.each(['GET', 'PUT', 'DELETE'])(
-    '[RFC7592-2-1] refuses %s with the token of another client, as for one that is not there',
+    '[RFC7592-2-3] [RFC7592-2-1] refuses %s with the token of another client, as for one that is not there',
     async (method) => {
       const [{ json: mine }, { json: other }] = [await register(valid), await register(valid)]
       const asked = { ...mine, registration_access_token: other.registration_access_token }

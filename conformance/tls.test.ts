@@ -239,7 +239,7 @@ requirePrograms('openssl')('openssl s_client', () => {
 
 describe('what is not TLS', () => {
   it.each([
-    ['[L11] plain HTTP', 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'],
+    ['[RFC6749-1.6-1, RFC7591-3-2, RFC7592-2-2] [L11] plain HTTP', 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'],
     ['noise', Buffer.alloc(4096, 0xa5)],
     ['an alert', Buffer.from([21, 3, 3, 0, 2, 2, 40])],
     ['a record of the largest length', Buffer.concat([Buffer.from([22, 3, 1, 0xff, 0xff]), Buffer.alloc(65_535)])],

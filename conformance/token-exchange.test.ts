@@ -50,7 +50,7 @@ const exchange = (subject_token: string, sent: Asked = {}, form: Readonly<Record
   )
 
 describe('RFC 8693 exchanging an access token', () => {
-  it('[RFC8693-2.2.1] gives an API in its audience another one, and records that it acts', async () => {
+  it('[RFC8693-2.2.1-1, RFC8693-2.2.1-2] gives an API in its audience another one, and records that it acts', async () => {
     const answer = await exchange(await subjectToken(), {}, { resource: otherApi })
     expect(answer.json).toMatchObject({
       issued_token_type: accessTokenType,
@@ -95,7 +95,7 @@ describe('RFC 8693 exchanging an access token', () => {
     expect(claimsOf(answer.json.access_token)).toMatchObject({ sub: 'own', scope: 'api1', aud: api })
   })
 
-  it('[RFC8693-4.1] keeps who acted before', async () => {
+  it('[RFC8693-4.1-1] keeps who acted before', async () => {
     const first = await exchange(await subjectToken())
     const second = await exchange(first.json.access_token)
     expect(claimsOf(second.json.access_token).act).toEqual({ sub: 'gateway', act: { sub: 'gateway' } })
@@ -105,7 +105,7 @@ describe('RFC 8693 exchanging an access token', () => {
     })
   })
 
-  it('never gives a token that lives longer', async () => {
+  it('[RFC8693-5-2] never gives a token that lives longer', async () => {
     const subject_token = await subjectToken()
     server.advance(600)
     const { access_token, expires_in } = (await exchange(subject_token, { client: 'slow' })).json
@@ -116,7 +116,13 @@ describe('RFC 8693 exchanging an access token', () => {
   it.each([
     ['more scope than the token has', { scope: 'api2' }, 'invalid_scope', 'scope_unknown', 'openid api1'],
     ['an API outside the scope', { resource: otherApi }, 'invalid_target', 'resource_unknown', 'openid api1'],
-    ['an unknown audience', { audience: 'https://unknown.test' }, 'invalid_target', 'resource_unknown', undefined],
+    [
+      '[RFC8693-2.2.2-2] an unknown audience',
+      { audience: 'https://unknown.test' },
+      'invalid_target',
+      'resource_unknown',
+      undefined,
+    ],
     ['an audience that is no URI', { audience: 'unknown' }, 'invalid_target', 'resource_malformed', undefined],
   ])('never gives more: %s', async (_, wrong, error, reason, scope) => {
     const subject_token = await subjectToken({}, scope === undefined ? {} : { scope })
@@ -142,22 +148,30 @@ describe('RFC 8693 exchanging an access token', () => {
 
 describe('RFC 8693 §2.2.2 what is not exchanged', () => {
   it.each([
-    ['no token', { subject_token: undefined }, 'subject_token_missing'],
+    ['[RFC8693-2.1-1] no token', { subject_token: undefined }, 'subject_token_missing'],
     ['no type', { subject_token_type: undefined }, 'subject_token_type'],
-    ['another type', { subject_token_type: 'urn:ietf:params:oauth:token-type:id_token' }, 'subject_token_type'],
+    [
+      '[RFC8693-2.1-2] another type',
+      { subject_token_type: 'urn:ietf:params:oauth:token-type:id_token' },
+      'subject_token_type',
+    ],
     [
       'another type wanted',
       { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' },
       'requested_token_type',
     ],
-    ['an actor token', { actor_token: 'token', actor_token_type: accessTokenType }, 'actor_token_unsupported'],
-    ['a text that is no token', { subject_token: 'nonsense' }, 'subject_token_inactive'],
+    [
+      '[RFC8693-2.1-5] an actor token',
+      { actor_token: 'token', actor_token_type: accessTokenType },
+      'actor_token_unsupported',
+    ],
+    ['[RFC8693-2.2.2-1] a text that is no token', { subject_token: 'nonsense' }, 'subject_token_inactive'],
   ])('[RFC8693-2.2.2] %s', async (_, wrong, reason) => {
     const asked = exchange(await subjectToken(), {}, wrong)
     expect(await declined(server, asked)).toMatchObject({ status: 400, error: 'invalid_request', reason })
   })
 
-  it('a revoked token', async () => {
+  it('[RFC8693-2.1-4] a revoked token', async () => {
     const token = await subjectToken()
     await server.post('/revoke', { client_id: 'web', client_secret: 'secret', token })
     expect(await declined(server, exchange(token))).toMatchObject({ reason: 'subject_token_inactive' })
@@ -171,7 +185,7 @@ describe('RFC 8693 §2.2.2 what is not exchanged', () => {
     })
   })
 
-  it('[RFC8693-5] any token for a public client', async () => {
+  it('[RFC8693-5-1] any token for a public client', async () => {
     const asked = exchange(await subjectToken(), { client: 'native-exchange' })
     expect(await declined(server, asked)).toMatchObject({
       error: 'unauthorized_client',

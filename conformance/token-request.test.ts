@@ -41,7 +41,7 @@ function ask(form: Readonly<Record<string, string | undefined>>, resources: read
 }
 
 describe('RFC 6749 §4.4.2 a request for client credentials', () => {
-  it('gets a token for the scope that it asks for', async () => {
+  it('[RFC6749-5.1-1, RFC6749-5.1-2, RFC6749-4.4.3-1] gets a token for the scope that it asks for', async () => {
     const { status, json, headers } = await ask({ scope: 'a' })
     expect(status).toBe(200)
     expect(json).toEqual({ access_token: expect.any(String), token_type: 'Bearer', expires_in: 1200, scope: 'a' })
@@ -52,7 +52,7 @@ describe('RFC 6749 §4.4.2 a request for client credentials', () => {
     })
   })
 
-  it('gets the whole scope of the client where it asks for none', async () => {
+  it('[RFC6749-3.3-1, RFC6749-3.3-2] gets the whole scope of the client where it asks for none', async () => {
     expect((await ask({ client_id: 'only-a' })).json.scope).toBe('a')
     expect((await ask({ client_id: 'only-a', scope: '' })).json.scope).toBe('a')
   })
@@ -60,7 +60,12 @@ describe('RFC 6749 §4.4.2 a request for client credentials', () => {
   it.each([
     ['without grant_type', { grant_type: undefined }, 'invalid_request', 'grant_type_missing'],
     ['with an empty grant_type', { grant_type: '' }, 'invalid_request', 'grant_type_missing'],
-    ['with a grant that nobody knows', { grant_type: 'password' }, 'unsupported_grant_type', 'grant_type_unsupported'],
+    [
+      '[RFC6749-5.2-1] with a grant that nobody knows',
+      { grant_type: 'password' },
+      'unsupported_grant_type',
+      'grant_type_unsupported',
+    ],
     [
       'with a grant in other case',
       { grant_type: 'Client_Credentials' },
@@ -91,7 +96,7 @@ describe('RFC 6749 §4.4.2 a request for client credentials', () => {
     expect(await declined(server, ask({ scope: 'a', ...form }))).toMatchObject({ status: 400, error, reason })
   })
 
-  it('[T63] is refused from a public client, with a certificate or without', async () => {
+  it('[RFC6749-4.4-1] [T63] is refused from a public client, with a certificate or without', async () => {
     const form = { client_id: 'public', client_secret: undefined }
     const certificate = await createClientCertificate({ name: 'public', keyType: 'P-256' })
     for (const sent of [{}, { certificate }])

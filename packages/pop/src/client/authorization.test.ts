@@ -28,7 +28,7 @@ beforeAll(async () => {
 })
 
 describe('RFC 6749 §4.1.1 beginning a sign-in', () => {
-  it('[RFC7636-4.3] sends the browser with PKCE S256 and a state', async () => {
+  it('[RFC7636-4.2-1, RFC7636-4.3-1] sends the browser with PKCE S256 and a state', async () => {
     const { client } = world()
     const { url, state, code_verifier } = await client.authorize({
       redirect_uri,
@@ -51,7 +51,7 @@ describe('RFC 6749 §4.1.1 beginning a sign-in', () => {
     })
   })
 
-  it('makes verifier, state and nonce anew each time, of 256 bit', async () => {
+  it('[RFC7636-4.1-1] makes verifier, state and nonce anew each time, of 256 bit', async () => {
     const { client } = world()
     const all = await Promise.all([1, 2].map(() => client.authorize({ redirect_uri, scope: 'openid' })))
     const secrets = all.flatMap(({ state, code_verifier, nonce }) => [state, code_verifier, nonce])
@@ -87,7 +87,7 @@ describe('RFC 6749 §4.1.1 beginning a sign-in', () => {
 })
 
 describe('RFC 6749 §4.1.2 the answer', () => {
-  it('is exchanged for tokens, with the verifier and the same redirect URI', async () => {
+  it('[RFC7636-4.5-1] is exchanged for tokens, with the verifier and the same redirect URI', async () => {
     const { client, forms, pending, good } = await begun({})
     const session = await client.redeem(new URLSearchParams(good), pending)
     expect(forms('/token')).toEqual([
@@ -107,10 +107,10 @@ describe('RFC 6749 §4.1.2 the answer', () => {
   it.each([
     ['[C11] without a state', { state: undefined }, 'state_missing'],
     ['[C11] with an empty state', { state: '' }, 'state_missing'],
-    ['[C11] with the state of another sign-in', { state: 'x'.repeat(43) }, 'state_mismatch'],
-    ['[C12] [RFC9207-2.4] without iss, which the server always sends', { iss: undefined }, 'issuer_missing'],
-    ['[C12] [RFC9207-2.4] from another server', { iss: 'https://evil.example' }, 'issuer_unexpected'],
-    ['[C12] [RFC9207-2.4] from a server whose name is spelt otherwise', { iss: `${issuer}/` }, 'issuer_unexpected'],
+    ['[RFC6749-10.12-1] [C11] with the state of another sign-in', { state: 'x'.repeat(43) }, 'state_mismatch'],
+    ['[RFC9207-2.4-3] [C12] without iss, which the server always sends', { iss: undefined }, 'issuer_missing'],
+    ['[RFC9207-2.4-1] [C12] from another server', { iss: 'https://evil.example' }, 'issuer_unexpected'],
+    ['[RFC9207-2.4-2] [C12] from a server whose name is spelt otherwise', { iss: `${issuer}/` }, 'issuer_unexpected'],
     ['[C12] with two iss', { iss: [issuer, issuer] }, 'parameter_repeated'],
     ['[C13] with code and error', { error: 'access_denied' }, 'answer_ambiguous'],
     ['[C13] with two codes', { code: ['code', 'code'] }, 'parameter_repeated'],

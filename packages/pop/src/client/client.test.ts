@@ -158,7 +158,7 @@ describe('RFC 6749 §5.1 the token response', () => {
   })
 
   it.each([
-    ['another type', { token_type: 'DPoP' }, 'token_type_unexpected'],
+    ['[RFC6749-7.1-1] another type', { token_type: 'DPoP' }, 'token_type_unexpected'],
     ['no type', { token_type: undefined }, 'response_malformed'],
     ['no token', { access_token: undefined }, 'response_malformed'],
     ['an empty token', { access_token: '' }, 'response_malformed'],

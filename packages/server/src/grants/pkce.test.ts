@@ -5,7 +5,7 @@ const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
 const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'
 
 describe('RFC 7636 §4.6 code verifiers', () => {
-  it('[RFC7636-B] fit the challenge that was made of them', () => {
+  it('[RFC7636-B-1] fit the challenge that was made of them', () => {
     expect(isVerifierOf(challenge, verifier)).toBe(true)
   })
 
