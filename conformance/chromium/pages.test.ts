@@ -40,7 +40,7 @@ requirePrograms('chromium')('the pages, looked at', () => {
           await page.emulateMedia({ colorScheme })
           await page.setViewportSize({ width, height: width === 360 ? 740 : 900 })
           await page.evaluate('Promise.all(document.getAnimations().map(({ finished }) => finished))')
-        if (pictures) await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${width}.png`) })
+          if (pictures) await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${width}.png`) })
           expect(await findings(page)).toEqual([])
           expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
         }
