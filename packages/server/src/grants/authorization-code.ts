@@ -5,7 +5,7 @@ import type { Client } from '../model/client.ts'
 import { handleHash, isHandle } from '../tokens/handle.ts'
 import { wordsOf } from './audience.ts'
 import type { Grant, GrantRequest } from './grant.ts'
-import { earn, firstRefreshToken, isReplay, requireAuthorization } from './person-grant.ts'
+import { earn, firstRefreshToken, isReplay, refuseReplay, requireAuthorization } from './person-grant.ts'
 import { isVerifierOf } from './pkce.ts'
 
 /**
@@ -54,7 +54,10 @@ async function requireCode(
     throw new Refused('code_verifier_wrong')
   }
   if (code.binding && !isKeyBindingShown(code.binding, possession)) throw new Refused('code_key_not_shown')
-  if (code.redeemed !== undefined) return await refuseUsed(code, code.redeemed, context)
+  if (code.redeemed !== undefined) {
+    if (isReplay(code.redeemed, now())) await refuseReplay('code_replayed', code, context)
+    throw new Refused('code_used')
+  }
   if (code.expires <= now()) throw new Refused('code_expired')
   return code
 }
@@ -62,12 +65,6 @@ async function requireCode(
 /** Repeated where the authorization request named it, character by character. RFC 6749 §4.1.3. */
 function requireRedirectUri({ redirectUri, redirectUriGiven }: AuthorizationCode, given: string | undefined): void {
   if (given === undefined ? redirectUriGiven : given !== redirectUri) throw new Refused('code_redirect_uri_differs')
-}
-
-async function refuseUsed(code: AuthorizationCode, redeemed: number, { store, now }: Context): Promise<never> {
-  if (!isReplay(redeemed, now())) throw new Refused('code_used')
-  await store.revokeAuthorization({ id: code.authorizationId, now: now() })
-  throw new Refused('code_replayed')
 }
 
 /**

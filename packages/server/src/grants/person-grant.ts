@@ -20,6 +20,20 @@ export function isReplay(usedUp: Seconds, now: Seconds): boolean {
 }
 
 /**
+ * Ends the family of a code or refresh token that somebody has replayed, tells the operator, and declines.
+ * @throws {@link Refused} the reason
+ */
+export async function refuseReplay(
+  reason: 'code_replayed' | 'refresh_token_replayed',
+  { authorizationId: id, clientId: client }: Pick<RefreshToken, 'authorizationId' | 'clientId'>,
+  { store, now, report }: Context,
+): Promise<never> {
+  await store.revokeAuthorization({ id, now: now() })
+  report({ level: 'warn', event: 'authorization_revoked', client, reason })
+  throw new Refused(reason)
+}
+
+/**
  * Finds what a code or refresh token follows from.
  * @throws {@link Refused} `authorization_ended`, `person_gone`
  */

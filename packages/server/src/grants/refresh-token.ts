@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import type { RefreshToken } from '../model/authorization.ts'
 import { handleHash, isHandle } from '../tokens/handle.ts'
 import type { Grant, GrantRequest } from './grant.ts'
-import { bindingOf, earn, isReplay, requireAuthorization } from './person-grant.ts'
+import { bindingOf, earn, isReplay, refuseReplay, requireAuthorization } from './person-grant.ts'
 
 /**
  * A person's authorization goes on. RFC 6749 §6.
@@ -40,15 +40,12 @@ async function requireRefreshToken(
   if (token.clientId !== client.client_id) throw new Refused('refresh_token_of_another_client')
   if ((token.holder === 'public') !== (authentication === 'none')) throw new Refused('refresh_token_of_another_kind')
   if (token.binding && !isKeyBindingShown(token.binding, possession)) throw new Refused('refresh_token_key_not_shown')
-  if (token.replaced !== undefined) return await refuseReplaced(token, token.replaced, context)
+  if (token.replaced !== undefined) {
+    if (isReplay(token.replaced, now())) await refuseReplay('refresh_token_replayed', token, context)
+    throw new Refused('refresh_token_used')
+  }
   if (token.expires <= now()) throw new Refused('refresh_token_expired')
   return token
-}
-
-async function refuseReplaced(token: RefreshToken, replaced: number, { store, now }: Context): Promise<never> {
-  if (!isReplay(replaced, now())) throw new Refused('refresh_token_used')
-  await store.revokeAuthorization({ id: token.authorizationId, now: now() })
-  throw new Refused('refresh_token_replayed')
 }
 
 /** It lives no longer than the one it replaces. A key shown now binds all that follow. */
