@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSigner } from '../administration/signer.ts'
 import { ensureSigningKeys } from '../administration/signing-keys.ts'
 import type { Authorization } from '../model/authorization.ts'
-import { parseSettings } from '../settings.ts'
+import { parseClient, parseSettings } from '../settings.ts'
 import { openTemporaryStore } from '../store/temporary-store.ts'
 import { type Issuance, issue } from './access-token.ts'
 
@@ -66,7 +66,7 @@ describe('issuing what follows from an authorization', () => {
     ['a JWT', issuance],
     ['a reference token', { ...issuance, accessToken: { ...issuance.accessToken, format: 'reference' } }],
     ['a refresh token', { ...issuance, refreshToken }],
-  ] as const)('[incident 38] gives no %s when it was revoked since it was judged', async (_, judged) => {
+  ] as const)('[incident 38] gives nothing when it was revoked since it was judged: %s', async (_, judged) => {
     const context = await create()
     await context.store.revokeAuthorization({ id: 'family', now: 100 })
     await expect(issue(judged, context)).rejects.toMatchObject({ reason: 'authorization_ended' })
@@ -76,5 +76,13 @@ describe('issuing what follows from an authorization', () => {
     const context = await create()
     await context.store.close()
     await expect(issue({ ...issuance, refreshToken }, context)).rejects.not.toHaveProperty('reason')
+  })
+
+  it('uses nothing up when there is no key to sign with', async () => {
+    const context = await create()
+    const uses = [{ kind: 'assertion', key: 'key', expires: 1000 }] as const
+    const client = parseClient({ client_id: 'web', client_secret: 'secret', id_token_signed_response_alg: 'PS256' })
+    await expect(issue({ ...issuance, uses, idToken: { client } }, context)).rejects.toThrow()
+    expect(await context.store.issue({ uses })).toEqual({ issued: true })
   })
 })

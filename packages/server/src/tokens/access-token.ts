@@ -5,7 +5,7 @@ import type { AccessGrant, ReferenceToken } from '../model/reference-token.ts'
 import type { Issue, Lost, Redemption, Use } from '../ports/store.ts'
 import type { AccessTokenSettings } from '../settings.ts'
 import { createHandle, handleHash } from './handle.ts'
-import { type IdTokenRequest, signIdToken } from './id-token.ts'
+import { type IdTokenRequest, idTokenAlgorithmOf, signIdToken } from './id-token.ts'
 import { identifierOf, type Life, signAccessToken } from './jwt-access-token.ts'
 
 /** What is to be issued: the outcome of the first three steps, judged, nothing used up. */
@@ -46,6 +46,7 @@ export interface Issued {
  */
 export async function issue(issuance: Issuance, context: Issuing): Promise<Issued> {
   const { grant, accessToken, authorization, idToken, type } = issuance
+  requireKeys(issuance, context)
   const issued = context.now()
   const { random } = context.primitives
   const life = { jti: identifierOf(grant, random), issued, expires: issued + accessToken.lifetime }
@@ -69,6 +70,12 @@ export async function issue(issuance: Issuance, context: Issuing): Promise<Issue
 /** Uses up what an authenticated request brought that issues nothing. @throws {@link Refused} `assertion_replayed` */
 export async function useUp(uses: readonly Use[], context: Pick<Context, 'store'>): Promise<void> {
   await record({ uses }, context)
+}
+
+/** A missing key is our mistake, and found before anything is used up. */
+function requireKeys({ accessToken, idToken }: Issuance, { signer, settings }: Issuing): void {
+  if (accessToken.format === 'jwt') signer.active(accessToken.algorithm)
+  if (idToken) signer.active(idTokenAlgorithmOf(idToken.client, settings.accessTokens.algorithm))
 }
 
 interface Handles {
