@@ -306,6 +306,8 @@ describe('RFC 6749 §4.1.2.1 what the client is told', () => {
   it('tells the operator which client it was', async () => {
     await declinedVisit({ client_id: 'machine' })
     expect(server.reports.at(-1)).toMatchObject({ client: 'machine', reason: 'authorization_not_allowed' })
+    await declinedVisit({ redirect_uri: `${redirect}/` })
+    expect(server.reports.at(-1)).toMatchObject({ client: 'web', seen: `${redirect}/` })
     expect(JSON.stringify(server.reports)).not.toContain(validRequest.code_challenge)
   })
 

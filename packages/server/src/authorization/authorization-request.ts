@@ -39,7 +39,8 @@ export function requireTarget(client: Client, parameters: Parameters): ResponseT
   const asked = parameters.one('redirect_uri')
   const redirectUri = asked ?? (others.length === 0 && !isOpenid(parameters) ? only : undefined)
   if (redirectUri === undefined) throw new Refused('redirect_uri_missing')
-  if (!isRegisteredRedirectUri(redirectUri, client)) throw new Refused('redirect_uri_unregistered')
+  if (!isRegisteredRedirectUri(redirectUri, client))
+    throw new Refused('redirect_uri_unregistered', { seen: redirectUri.slice(0, 256) })
   const state = parameters.one('state')
   const responseMode = responseModes.find((mode) => mode === parameters.one('response_mode')) ?? 'query'
   return { redirectUri, responseMode, ...(state !== undefined && state.length <= longestState && { state }) }
