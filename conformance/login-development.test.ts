@@ -82,6 +82,21 @@ describe('holdfast login, against the development servers', () => {
   })
 })
 
+describe('examples/client-native.ts', () => {
+  it('signs in once, and goes on with the key that it kept', async () => {
+    const env = { ISSUER: at.issuer, API: at.api, NO_BROWSER: '' }
+    const first = startNode([resolve('examples/client-native.ts')], env)
+    const [out, printed] = [textOf(first, 'stderr'), addressFrom(first, 'stdout')]
+    const callback = await walk(serverAt(at.issuer, read('tls/ca.pem')), await printed.address)
+    await fetch(callback).then((response) => response.text())
+    expect([await printed.text, await out]).toEqual([expect.stringMatching(/Alice Adams[\s\S]*^200 \{/m), ''])
+    const second = startNode([resolve('examples/client-native.ts')], env)
+    const [again, errors] = await Promise.all([textOf(second), textOf(second, 'stderr')])
+    expect(again).not.toMatch(/^open /m)
+    expect([again, errors]).toEqual([expect.stringMatching(/Alice Adams[\s\S]*^200 \{/m), ''])
+  })
+})
+
 describe('the sample web page', () => {
   const page = () => serverAt(at.web, read('tls/ca.pem'))
   const issuer = () => serverAt(at.issuer, read('tls/ca.pem'))
@@ -190,8 +205,12 @@ async function run(...args: string[]) {
 }
 
 function start(...args: string[]): ChildProcess {
-  const { NODE_OPTIONS, ...env } = process.env
-  return spawn(process.execPath, [program, ...args], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  return startNode([program, ...args])
+}
+
+function startNode(args: readonly string[], more: NodeJS.ProcessEnv = {}): ChildProcess {
+  const { NODE_OPTIONS, ...env } = { ...process.env, ...more }
+  return spawn(process.execPath, args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 async function textOf(child: ChildProcess, stream: 'stdout' | 'stderr' = 'stdout'): Promise<string> {
@@ -200,11 +219,11 @@ async function textOf(child: ChildProcess, stream: 'stdout' | 'stderr' = 'stdout
   return text
 }
 
-function addressFrom(child: ChildProcess) {
+function addressFrom(child: ChildProcess, stream: 'stdout' | 'stderr' = 'stderr') {
   const found = Promise.withResolvers<string>()
   const text = (async () => {
     let seen = ''
-    for await (const chunk of child.stderr ?? []) {
+    for await (const chunk of child[stream] ?? []) {
       seen += chunk
       const [address] = /https:\/\/\S+(?=\s)/.exec(seen) ?? []
       if (address !== undefined) found.resolve(address)

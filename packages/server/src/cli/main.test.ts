@@ -18,8 +18,8 @@ describe('holdfast, whatever the command', () => {
   it('prints every command and exit code when it is asked for help', async () => {
     const { code, out } = await holdfast(directory, '--help')
     expect(code).toBe(0)
-    for (const name of ['demo', 'dev', 'serve', 'token', 'call', 'steal', 'inspect', 'cert', 'client', 'key', 'config'])
-      expect(out).toContain(`\n  ${name} `)
+    const names = ['demo', 'dev', 'serve', 'token', 'login', 'logout', 'call', 'steal', 'inspect']
+    for (const name of [...names, 'cert', 'client', 'key', 'config']) expect(out).toContain(`\n  ${name} `)
     expect(out).toMatch(/Exit codes:\n +0 +done/)
   })
 
