@@ -268,7 +268,16 @@ export async function declined(server: Harness, asked: Promise<Answer>): Promise
 export function rowsOf({ directory }: Pick<Harness, 'directory'>): number {
   const database = new DatabaseSync(join(directory, 'holdfast.db'), { readOnly: true })
   try {
-    const tables = ['client', 'reference_token', 'jwt_revocation', 'single_use']
+    const tables = [
+      'client',
+      'reference_token',
+      'jwt_revocation',
+      'single_use',
+      'pushed_request',
+      'flow',
+      'code',
+      'session',
+    ]
     const counts = tables.map((table) => database.prepare(`select count(*) as count from ${table}`).get()?.count)
     return counts.reduce<number>((sum, count) => sum + Number(count), 0)
   } finally {
