@@ -63,7 +63,7 @@ export function parsePolicy(options: GuardOptions): Policy {
   requireOneOf('mode', mode, ['enforce', 'report'])
   requireOneOf('resumedSessions', resumedSessions, ['warn', 'refuse'])
   if (!Number.isFinite(clockSkew) || clockSkew < 0) {
-    throw new TypeError(`clockSkew: ${JSON.stringify(clockSkew)} is no number of seconds. Write one such as 5.`)
+    throw new TypeError(`clockSkew: "${clockSkew}" is no number of seconds. Write one such as 5.`)
   }
   const metadata = createResourceMetadata(options)
   return {
