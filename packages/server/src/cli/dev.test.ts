@@ -111,6 +111,19 @@ describe('holdfast dev', () => {
     expect(err).not.toContain('guess')
   })
 
+  it('reports on one line, whatever a stranger calls himself', async () => {
+    let err = ''
+    const hear = (text: string) => {
+      err += text
+    }
+    dev.stderr?.on('data', hear)
+    await run('token', '--client', 'eve\n\x07refused client_unknown mallory', '--secret', 'guess')
+    await expect.poll(() => err).toContain('mallory')
+    dev.stderr?.off('data', hear)
+    expect(err).toMatch(/^refused client_unknown eve .refused client_unknown mallory\n$/)
+    expect(err).not.toContain('\x07')
+  })
+
   it('says why a call with another certificate is refused', async () => {
     await getToken()
     await run('cert', 'new', '--name', 'client', '--out', '.holdfast/other')
