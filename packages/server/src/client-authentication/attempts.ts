@@ -25,12 +25,14 @@ export function createAttempts(now: Clock, { mostFailures, reason }: AttemptsLim
       if (failures.size === 0) return
       const seen = failures.get(pair(client, address))
       const left = seen ? seen.until - now() : 0
-      if (seen && left > 0 && seen.count >= mostFailures) throw new Refused(reason, { retryAfter: Math.ceil(left) })
+      // More than a window is left where the clock was put back.
+      if (seen && left > 0 && left <= window && seen.count >= mostFailures)
+        throw new Refused(reason, { retryAfter: Math.ceil(left) })
     },
     failed(client, address) {
       const key = pair(client, address)
       const seen = failures.get(key)
-      if (seen && seen.until > now()) {
+      if (seen && seen.until > now() && seen.until <= now() + window) {
         seen.count++
         return
       }
