@@ -62,6 +62,17 @@ describe('the verdict on the chain of a connection', () => {
 })
 
 describe('a file of revocation lists', () => {
+  it('is read again when its content changes and its time does not', async () => {
+    publish(start, {})
+    const { verifyPath } = createTrust({ main: { ca: root.certificate, crl } }, () => now)
+    const leaf = await leafOf(root)
+    const chain = [leaf].map(base64)
+    await verifyPath('main', chain, now)
+    publish(start, { revoked: [leaf.certificate] })
+    now += 1
+    await expect(verifyPath('main', chain, now)).rejects.toMatchObject({ reason: 'client_certificate_revoked' })
+  })
+
   it('is read again although the clock was put back', async () => {
     publish(start, {})
     const { verifyPath } = createTrust({ main: { ca: root.certificate, crl } }, () => now)
