@@ -73,6 +73,22 @@ describe('a file of revocation lists', () => {
     await expect(verifyPath('main', chain, now)).rejects.toMatchObject({ reason: 'client_certificate_revoked' })
   })
 
+  it('is read once for many who ask at the same time', async () => {
+    const leaf = await leafOf(root)
+    publish(start, { revoked: Array.from({ length: 500 }, () => leaf.certificate) })
+    const chain = await chainOf(root)
+    const spent = async (times: number) => {
+      const { verifyPath } = createTrust({ main: { ca: root.certificate, crl } }, () => now)
+      const before = process.cpuUsage()
+      await Promise.all(Array.from({ length: times }, () => verifyPath('main', chain, now)))
+      const { user, system } = process.cpuUsage(before)
+      return user + system
+    }
+    await spent(1)
+    const once = await spent(1)
+    expect((await spent(100)) / once).toBeLessThan(20)
+  })
+
   it('is read again although the clock was put back', async () => {
     publish(start, {})
     const { verifyPath } = createTrust({ main: { ca: root.certificate, crl } }, () => now)

@@ -71,8 +71,8 @@ async function judge(
 function crlFile(path: string, now: Clock): () => Promise<readonly Buffer[]> {
   let read: { readonly version: string; readonly lists: readonly Buffer[] } | undefined
   let looked: Seconds = Number.NEGATIVE_INFINITY
-  return async () => {
-    if (read && Math.abs(now() - looked) < 1) return read.lists
+  let pending: Promise<readonly Buffer[]> | undefined
+  const look = async () => {
     try {
       const { mtimeMs, size, ino } = await stat(path)
       const version = `${mtimeMs} ${size} ${ino}`
@@ -82,5 +82,12 @@ function crlFile(path: string, now: Clock): () => Promise<readonly Buffer[]> {
     } catch (cause) {
       throw new Refused('client_certificate_revoked', { seen: `${path} cannot be read`, cause })
     }
+  }
+  return async () => {
+    if (read && Math.abs(now() - looked) < 1) return read.lists
+    pending ??= look().finally(() => {
+      pending = undefined
+    })
+    return await pending
   }
 }
