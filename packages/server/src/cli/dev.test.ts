@@ -243,9 +243,12 @@ describe('holdfast dev', () => {
   })
 
   it('gives its store to one process only, and says who has it', async () => {
+    const settings = join(directory, '.holdfast', 'holdfast.yaml')
+    const before = readFileSync(settings, 'utf8')
     const { code, err } = await run('dev', '--port-base', String(await freeBase()))
     expect(code).toBe(69)
     expect(err).toContain(String(dev.pid))
+    expect(readFileSync(settings, 'utf8')).toBe(before)
   })
 
   requirePrograms('openssl', 'curl')('with curl and openssl', () => {
