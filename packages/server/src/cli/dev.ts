@@ -15,7 +15,8 @@ export function defineDev(command: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-A second start keeps everything: CA, keys, clients, tokens. To begin anew, remove ./.holdfast
+A second start keeps everything: CA, keys, clients, tokens.
+To begin anew, remove ./.holdfast
 
   $ holdfast dev
   $ holdfast dev --port-base 6000     https://localhost:6001, 6002 and 6003`,
