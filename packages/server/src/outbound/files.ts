@@ -87,10 +87,13 @@ function readText(path: string, where: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new SettingsError(
-      `${where}: ${path} cannot be read (${messageOf(cause)}). Write the path of a readable file.`,
-    )
+    throw new SettingsError(`${where}: ${path} cannot be read (${codeOf(cause)}). Write the path of a readable file.`)
   }
+}
+
+/** The system's code, since its message repeats the path. */
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : messageOf(cause)
 }
 
 function messageOf(cause: unknown): string {
