@@ -218,7 +218,6 @@ export function assertion(
 }
 
 /** A signature as JOSE has it: ES*, PS*, RS*, or an algorithm that hashes for itself. RFC 7518 §3. */
-/** The signature of a JWS, by an algorithm. */
 export function signatureOf(input: string, key: string, algorithm: string): string {
   const bits = /^[EPR]S(256|384|512)$/.exec(algorithm)?.[1]
   const padding = algorithm.startsWith('PS') && {

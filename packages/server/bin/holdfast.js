@@ -6,6 +6,11 @@ if (major < 24 || (major === 24 && minor < 16)) {
   process.stderr.write(`holdfast needs Node 24.16 or later, and this is ${process.versions.node}.\n`)
   process.exitCode = 1
 } else {
+  const { enableCompileCache } = await import('node:module')
+  const { fileURLToPath } = await import('node:url')
+  // In the environment, so that the store's thread shares it; within the package, where no other user can write.
+  process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../node_modules/.cache', import.meta.url))
+  enableCompileCache()
   const { main } = await import('../src/cli/main.ts')
   process.exitCode = await main(process.argv.slice(2))
 }

@@ -62,6 +62,9 @@ export interface AuthorizationServer {
 const purgeInterval = 60_000
 const purgeChunk = 1000
 
+/** Expired rows stay so long, in seconds: a clock that leaps ahead and is put back must not revive what was revoked. */
+const purgeSlack = 600
+
 /**
  * Makes an authorization server from settings: opens its store, makes missing signing keys, opens no port yet.
  *
@@ -140,7 +143,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
   const listeners = Object.values(listenings)
   const stopRenewing = renewCertificates(listenings, settings.listen, reread, report)
   const management = createManagement({ database: settings.store.file, administration, report })
-  const purge = setInterval(() => void purgeExpired(store, now()), purgeInterval).unref()
+  const purge = setInterval(() => void purgeExpired(store, now() - purgeSlack), purgeInterval).unref()
 
   return {
     issuer: settings.issuer,

@@ -228,7 +228,7 @@ export interface Listener {
  * @throws {@link SettingsError} with the first thing that is wrong
  */
 export function parseSettings(written: unknown): Settings {
-  const parsed = settingsSchema.safeParse(written)
+  const parsed = settingsSchema.safeParse(written, { reportInput: true })
   if (!parsed.success) throw new SettingsError(sentence(parsed.error.issues[0]))
   const { accessTokens, apis, listen, ...rest } = parsed.data
   const general = inherit(accessTokens, { format: 'jwt', algorithm: 'ES256', lifetime: 3600 })
@@ -302,7 +302,7 @@ export function signingAlgorithmsOf({
 
 /** Parses one client. @throws {@link SettingsError} */
 export function parseClient(written: unknown, where = 'client'): z.output<typeof clientSchema> {
-  const parsed = clientSchema.safeParse(written)
+  const parsed = clientSchema.safeParse(written, { reportInput: true })
   if (!parsed.success) throw new SettingsError(sentence(parsed.error.issues[0], where))
   return parsed.data
 }
@@ -453,6 +453,26 @@ function sentence(issue: z.core.$ZodIssue | undefined, where = ''): string {
   if (issue.code === 'unrecognized_keys')
     return `${path ? `${path}: ` : ''}there is no setting "${issue.keys[0]}". Remove it or correct its name.`
   if (issue.code === 'invalid_type' && issue.input === undefined)
-    return `${path || 'settings'}: is missing. Write a value (${issue.expected}).`
+    return `${path || 'settings'}: is missing. Write ${kinds[issue.expected] ?? issue.expected}.`
+  if (issue.code === 'invalid_type')
+    return `${path || 'settings'}: is ${kindOf(issue.input)}, and must be ${kinds[issue.expected] ?? issue.expected}.`
+  if (issue.code === 'invalid_value')
+    return `${path}: must be one of ${issue.values.map((value) => JSON.stringify(value)).join(', ')}.`
   return `${path || 'settings'}: ${issue.message.charAt(0).toLowerCase()}${issue.message.slice(1)}.`
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a mapping',
+  record: 'a mapping',
+}
+
+/** Names what was written, never its text: that may be a secret. */
+function kindOf(value: unknown): string {
+  const kind = Array.isArray(value) ? 'array' : typeof value
+  return value === null ? 'empty' : (kinds[kind] ?? kind)
 }

@@ -129,6 +129,11 @@ describe('RFC 8705 §3.1 binding', () => {
     await world({}, { certificate: own, binding: 'none' }).client.token()
   })
 
+  it('is asked for by every other word', async () => {
+    const { client } = world({}, { certificate: own, binding: 'Certificate' as 'certificate' })
+    await expectReason(client.token(), 'token_unbound')
+  })
+
   it('cannot be asked for without a certificate', () => {
     expect(() => world({}, { binding: 'certificate' })).toThrow(
       expect.objectContaining({ reason: 'certificate_missing' }),

@@ -80,8 +80,8 @@ export type Introspection = JsonObject & { readonly active: boolean }
 export function createClient(options: ClientOptions, context: Partial<ClientContext> = {}): Client {
   const { issuer, client_id, client_secret, certificate, scope, resource, timeout = 30 } = options
   const binding = options.binding ?? (certificate ? 'certificate' : 'none')
-  if (binding === 'certificate' && !certificate) throw new ClientError('certificate_missing')
-  const required = certificate && binding === 'certificate' ? { 'x5t#S256': certificate.thumbprint } : 'none'
+  if (binding !== 'none' && !certificate) throw new ClientError('certificate_missing')
+  const required = certificate && binding !== 'none' ? { 'x5t#S256': certificate.thumbprint } : 'none'
   const authentication = options.authentication ?? (client_secret === undefined ? none() : clientSecret(client_secret))
   const world = { ...webContext(), ...context }
   const hasCertificate = certificate !== undefined

@@ -101,7 +101,7 @@ function refusal({ status, headers, json }: Reply, secrets: readonly string[], n
   return new ClientError(status >= 500 || isBusy ? 'server_unavailable' : 'request_refused', {
     status,
     error,
-    detail: [`It said: ${said}.`, clockNote(headers, now)].filter(Boolean).join(' '),
+    detail: [`It said: ${said.replace(/\.$/, '')}.`, clockNote(headers, now)].filter(Boolean).join(' '),
     retryAfter: isBusy ? retryAfter(headers, now) : undefined,
   })
 }

@@ -33,12 +33,15 @@ export function parseJsonValue(text: string): unknown {
   }
 }
 
-/** Counts brackets without regard to strings: never too few. */
+/** Counts the brackets outside of strings. Exact for whatever is JSON; the rest is refused by the parser. */
 function isDeeperThan(text: string, limit: number): boolean {
   let depth = 0
+  let quoted = false
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
-    if (code === 0x7b || code === 0x5b) {
+    if (code === 0x22) quoted = !quoted
+    else if (quoted) i += code === 0x5c ? 1 : 0
+    else if (code === 0x7b || code === 0x5b) {
       if (++depth > limit) return true
     } else if (code === 0x7d || code === 0x5d) depth--
   }

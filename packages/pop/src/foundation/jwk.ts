@@ -1,5 +1,5 @@
 import { decodeBase64url } from './base64url.ts'
-import { isJsonObject } from './json.ts'
+import { isJsonObject, type JsonObject } from './json.ts'
 
 /** A public key as RFC 7517 writes it, reduced to the members that are the key. */
 export type PublicJwk =
@@ -50,13 +50,18 @@ export function isKeyFor(algorithm: SignatureAlgorithm, key: PublicJwk): boolean
 
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
+/** Says whether a JWK gives away its private half: such a key is nobody's any more. */
+export function isPrivateJwk(jwk: JsonObject): boolean {
+  return privateMembers.some((member) => Object.hasOwn(jwk, member))
+}
+
 /**
  * Copies a public key out of a JWK that somebody else wrote: known kinds, canonical encodings, RSA of 2048 to
  * 4096 bit with e = 65537. Whether a point lies on its curve is found at import.
  * @returns undefined for everything else, a private key among it
  */
 export function parsePublicJwk(value: unknown): PublicJwk | undefined {
-  if (!isJsonObject(value) || privateMembers.some((member) => Object.hasOwn(value, member))) return undefined
+  if (!isJsonObject(value) || isPrivateJwk(value)) return undefined
   if (Object.hasOwn(value, 'use') && value.use !== 'sig') return undefined
   const { kty, crv, x, y, n, e, pub, alg } = value
   switch (kty) {

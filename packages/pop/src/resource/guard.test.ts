@@ -530,6 +530,12 @@ describe('options that cannot be', () => {
     ['origin', { origin: 'https://api.test/' }],
     ['tokens', { tokens: [] }],
     ['introspection', { tokens: ['reference'] }],
+    ['binding', { binding: 'Required' as 'required' }],
+    ['mode', { mode: '' as 'enforce' }],
+    ['resumedSessions', { resumedSessions: 'refused' as 'refuse' }],
+    ['clockSkew', { clockSkew: Number.NaN }],
+    ['clockSkew', { clockSkew: '5' as unknown as number }],
+    ['clockSkew', { clockSkew: -1 }],
   ])('names %s: %j', (name, options) => {
     expect(() => guardWith(options)).toThrow(new RegExp(`^${name}: `))
   })

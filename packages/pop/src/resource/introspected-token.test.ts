@@ -113,6 +113,16 @@ describe('RFC 7662 tokens that only their issuer can read', () => {
     expect(await ask(guard, token)).toBe('token_inactive')
   })
 
+  it('[S36] is asked about again when the clock was put back', async () => {
+    const { guard, world, issuer } = createSetting({ cache: 30 })
+    const token = issuer.referenceToken()
+    world.now += 30
+    expect(await ask(guard, token)).toBe('admitted')
+    issuer.revoke(token)
+    world.now -= 30
+    expect(await ask(guard, token)).toBe('token_inactive')
+  })
+
   it('[S36] one that expired never works, whatever is kept', async () => {
     const { guard, world, issuer } = createSetting({ cache: 600 })
     const token = issuer.referenceToken()

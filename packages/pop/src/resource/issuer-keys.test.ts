@@ -67,6 +67,18 @@ describe('the keys of the issuer', () => {
     expect(await ask(guard, token())).toBe('admitted')
   })
 
+  it('are fetched again when the clock was put back', async () => {
+    const { world, guard, token } = createSetting()
+    world.now += 3600
+    expect(await ask(guard, token())).toBe('admitted')
+    const next = createTestIssuer({ kid: 'next' })
+    world.keys = { keys: keysOf(next) }
+    world.now -= 3600
+    const signed = next.accessToken({ claims: { exp: testNow + 1e6 } })
+    expect(await ask(guard, signed)).toBe('admitted')
+    expect(await ask(guard, token())).toBe('token_key_unknown')
+  })
+
   it('that are new are found when a token names them', async () => {
     const { world, guard, token } = createSetting()
     expect(await ask(guard, token())).toBe('admitted')

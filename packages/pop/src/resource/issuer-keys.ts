@@ -51,6 +51,8 @@ export function createFetchedKeys({ metadata, fetch, now, failed }: IssuerAccess
   let attempted: Seconds = Number.NEGATIVE_INFINITY
   let broken = false
   let pending: Promise<void> | undefined
+  /** A clock that was put back makes things old, not young. */
+  const since = (moment: Seconds): Seconds => Math.abs(now() - moment)
 
   async function load(): Promise<void> {
     try {
@@ -77,26 +79,26 @@ export function createFetchedKeys({ metadata, fetch, now, failed }: IssuerAccess
   }
 
   function refreshWhenOld(): void {
-    if (now() - fetched > fresh && now() - attempted >= pause) void refresh()
+    if (since(fetched) > fresh && since(attempted) >= pause) void refresh()
   }
 
   return {
     async find(kid, algorithm) {
-      if (now() - fetched > stalest) {
-        if (pending || now() - attempted >= pauseWithoutKeys) await refresh()
-        if (now() - fetched > stalest) throw new Refused('keys_unavailable', { retryAfter: pauseWithoutKeys })
+      if (since(fetched) > stalest) {
+        if (pending || since(attempted) >= pauseWithoutKeys) await refresh()
+        if (since(fetched) > stalest) throw new Refused('keys_unavailable', { retryAfter: pauseWithoutKeys })
       }
       refreshWhenOld()
       const known = pick(keys, kid, algorithm)
       if (known) return known
-      if (pending || now() - attempted >= pause) await refresh()
+      if (pending || since(attempted) >= pause) await refresh()
       const found = pick(keys, kid, algorithm)
       if (!found && broken) throw new Refused('keys_unavailable', { retryAfter: pause })
       return found ?? unknownKey(kid)
     },
     has(key) {
       refreshWhenOld()
-      return now() - fetched <= stalest && keys.some((each) => each.key === key)
+      return since(fetched) <= stalest && keys.some((each) => each.key === key)
     },
   }
 }

@@ -59,6 +59,12 @@ export function parsePolicy(options: GuardOptions): Policy {
       `origin: "${origin}" is no origin. Write where clients reach this API: https://api.example.com.`,
     )
   }
+  requireOneOf('binding', binding, ['required', 'when-bound'])
+  requireOneOf('mode', mode, ['enforce', 'report'])
+  requireOneOf('resumedSessions', resumedSessions, ['warn', 'refuse'])
+  if (!Number.isFinite(clockSkew) || clockSkew < 0) {
+    throw new TypeError(`clockSkew: "${clockSkew}" is no number of seconds. Write one such as 5.`)
+  }
   const metadata = createResourceMetadata(options)
   return {
     issuer,
@@ -71,6 +77,11 @@ export function parsePolicy(options: GuardOptions): Policy {
     resumedSessions,
     metadata,
   }
+}
+
+/** Options often come from where no compiler looks: a word that nobody knows must not mean the weaker one. */
+function requireOneOf(option: string, value: string, words: readonly string[]): void {
+  if (!words.includes(value)) throw new TypeError(`${option}: "${value}" is unknown. Write one of ${words.join(', ')}.`)
 }
 
 function parseForms({ introspection, tokens }: GuardOptions): Policy['tokens'] {

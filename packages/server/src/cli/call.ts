@@ -34,10 +34,12 @@ export function defineCall(command: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-The answer goes to standard output, the status to standard error. Exit 1 when it is not a success.
+The answer goes to standard output, the status to standard error.
+Exit 1 when it is not a success.
 
   $ holdfast call https://localhost:5003/identity
-  $ holdfast call https://localhost:5003/identity --cert other.pem --key other.key`,
+  $ holdfast call https://localhost:5003/identity \\
+      --cert other.pem --key other.key`,
     )
     .action(async (target: string, options: CallOptions) => {
       const url = httpsUrl(target)

@@ -39,11 +39,9 @@ export function defineConfig(command: Command, terminal: Terminal): void {
 }
 
 /** The settings without what is secret in them. */
-export function redacted({ listen, clients, people, ...rest }: Settings): JsonObject {
-  const { public: open, mutualTls } = listen
-  return {
+export function redacted({ clients, people, ...rest }: Settings): JsonObject {
+  return withoutKeys({
     ...rest,
-    listen: { public: withoutKey(open), ...(mutualTls ? { mutualTls: withoutKey(mutualTls) } : {}) },
     clients: clients.map(({ client_secret, client_secret_hash, ...client }) => ({
       ...client,
       ...(client_secret === undefined ? {} : { client_secret: '[redacted]' }),
@@ -55,7 +53,7 @@ export function redacted({ listen, clients, people, ...rest }: Settings): JsonOb
         [password === undefined ? 'password_hash' : 'password']: '[redacted]',
       })),
     },
-  }
+  })
 }
 
 /** What follows from the settings and is easily overlooked. */
@@ -65,6 +63,9 @@ export function notesOn({ mutualTls: { trustGroups } }: Settings): readonly stri
     .map(([name]) => `mutualTls.trustGroups.${name}: revocation is off, since there is no crl.`)
 }
 
-function withoutKey({ key, ...listener }: Settings['listen']['public']): JsonObject {
-  return { ...listener, key: key.includes('PRIVATE KEY') ? '[redacted]' : key }
+/** A PEM text may hold a private key wherever one may be written, beside a certificate too. */
+function withoutKeys(settings: JsonObject): JsonObject {
+  const redact = (_: string, value: unknown) =>
+    typeof value === 'string' && value.includes('PRIVATE KEY') ? '[redacted]' : value
+  return JSON.parse(JSON.stringify(settings, redact))
 }

@@ -111,6 +111,19 @@ describe('holdfast dev', () => {
     expect(err).not.toContain('guess')
   })
 
+  it('reports on one line, whatever a stranger calls himself', async () => {
+    let err = ''
+    const hear = (text: string) => {
+      err += text
+    }
+    dev.stderr?.on('data', hear)
+    await run('token', '--client', 'eve\n\x07refused client_unknown mallory', '--secret', 'guess')
+    await expect.poll(() => err).toContain('mallory')
+    dev.stderr?.off('data', hear)
+    expect(err).toMatch(/^refused client_unknown eve .refused client_unknown mallory\n$/)
+    expect(err).not.toContain('\x07')
+  })
+
   it('says why a call with another certificate is refused', async () => {
     await getToken()
     await run('cert', 'new', '--name', 'client', '--out', '.holdfast/other')
@@ -231,9 +244,12 @@ describe('holdfast dev', () => {
   })
 
   it('gives its store to one process only, and says who has it', async () => {
+    const settings = join(directory, '.holdfast', 'holdfast.yaml')
+    const before = readFileSync(settings, 'utf8')
     const { code, err } = await run('dev', '--port-base', String(await freeBase()))
     expect(code).toBe(69)
     expect(err).toContain(String(dev.pid))
+    expect(readFileSync(settings, 'utf8')).toBe(before)
   })
 
   requirePrograms('openssl', 'curl')('with curl and openssl', () => {

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { type Development, startDevelopment } from '../development/development.ts'
 import { programName } from './self.ts'
 import { untilStopped } from './stopped.ts'
-import { renderTable, type Terminal } from './terminal.ts'
+import { harmless, renderTable, type Terminal } from './terminal.ts'
 
 /** Where everything of development lies, and nowhere else. */
 const directory = '.holdfast'
@@ -15,7 +15,8 @@ export function defineDev(command: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-A second start keeps everything: CA, keys, clients, tokens. To begin anew, remove ./.holdfast
+A second start keeps everything: CA, keys, clients, tokens.
+To begin anew, remove ./.holdfast
 
   $ holdfast dev
   $ holdfast dev --port-base 6000     https://localhost:6001 to 6004`,
@@ -27,7 +28,7 @@ A second start keeps everything: CA, keys, clients, tokens. To begin anew, remov
         ports,
         report({ level, event, reason, client, seen }) {
           if (level !== 'info' || reason !== undefined)
-            terminal.note([event, reason, client, seen].filter((part) => part !== undefined).join(' '))
+            terminal.note(oneLine([event, reason, client, seen].filter((part) => part !== undefined).join(' ')))
         },
       })
       const { origins } = development
@@ -104,6 +105,11 @@ ${style.strong('The same with openssl and curl')}
     -H "Authorization: Bearer $TOKEN" ${identity}
 
 Ctrl+C stops it. A second start keeps everything.`
+}
+
+/** Whoever sends a request chooses the name in the report of its refusal. */
+function oneLine(text: string): string {
+  return harmless(text).replace(/\s/g, ' ')
 }
 
 function parsePortBase(text: string): number {

@@ -58,7 +58,10 @@ function systemError(error: SystemError): { readonly code: ExitCode; readonly me
   const place = path ?? hostname ?? (port === undefined ? 'the server' : `${address ?? 'the server'} port ${port}`)
   switch (code) {
     case 'EADDRINUSE':
-      return { code: 69, message: `Port ${port} is in use by another program. Stop that one, or choose other ports.` }
+      return {
+        code: 69,
+        message: `Port ${port} is in use by another program. Stop that one, or choose other ports: --port-base of holdfast dev, listen in the settings.`,
+      }
     case 'EACCES':
       return port === undefined
         ? { code: 66, message: `${place} may not be opened: permission denied.` }

@@ -44,7 +44,8 @@ export function defineInspect(command: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-Exit 1 when the signature or the certificate does not fit, or introspection says inactive.
+Exit 1 when the signature or the certificate does not fit, or introspection
+says inactive.
 
   $ holdfast inspect
   $ holdfast inspect "$TOKEN" --cert client.pem --issuer https://localhost:5001

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createClientCertificate } from '@holdfast/pop/certificates'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { holdfast } from './command-line.fixture.ts'
 
@@ -110,6 +111,22 @@ describe('holdfast config', () => {
       expect(out).not.toContain('top-secret-value')
       expect(out).toContain('[redacted]')
       expect(out).toContain('mutualTls.trustGroups.stores: revocation is off')
+    }
+  })
+
+  it('prints no private key, wherever one is written', async () => {
+    const { certificate, key } = await createClientCertificate({ name: 'as', keyType: 'P-256' })
+    const { listen } = settings
+    const open = { ...listen.public, certificate: certificate + key, key }
+    write({
+      listen: { ...listen, public: open },
+      mutualTls: { trustGroups: { stores: { ca: key + certificate } } },
+      outbound: { ca: key + certificate },
+    })
+    for (const format of [[], ['--json']]) {
+      const { code, out } = await holdfast(directory, 'config', 'print', ...format)
+      expect(code).toBe(0)
+      expect(out).not.toContain('PRIVATE KEY')
     }
   })
 

@@ -31,6 +31,7 @@ async function createProgram(called: string | undefined, terminal: Terminal): Pr
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'Print the help of a command.')
     .exitOverride()
+    .configureHelp({ minWidthToWrap: 20 })
     .showHelpAfterError('(add --help to see what can be written)')
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),

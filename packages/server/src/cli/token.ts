@@ -40,8 +40,8 @@ export function defineToken(command: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-The token alone is printed to standard output. It is kept with its certificate in
-${sessionDirectory}/, readable by you only, where call, steal and inspect find them.
+The token alone is printed to standard output. It is kept with its certificate
+in ${sessionDirectory}/, readable by you only: call, steal and inspect use them.
 
   $ holdfast token --client client --secret secret --scope api1
   $ HOLDFAST_CLIENT_SECRET=... holdfast token --client client --scope api1

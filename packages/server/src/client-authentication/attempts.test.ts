@@ -32,6 +32,12 @@ describe('failed attempts', () => {
     expect(reasonOf(() => attempts.requireLeft('client', 'here'))).toBe(expected)
   })
 
+  it('are forgotten when the clock was put back', () => {
+    const { attempts, clock } = failing(mostFailures)
+    clock.now -= 3600
+    expect(reasonOf(() => attempts.requireLeft('client', 'here'))).toBeUndefined()
+  })
+
   it('of 10,000 pairs are remembered, and the oldest is forgotten', () => {
     const { attempts } = failing(mostFailures)
     for (let other = 1; other < 10_000; other++) attempts.failed(`client${other}`, 'here')

@@ -49,13 +49,14 @@ export function createAttempts(now: Clock, { mostFailures, window, reason }: Att
       if (failures.size === 0) return
       const seen = failures.get(pair(client, address))
       const left = seen ? seen.until - now() : 0
-      if (seen && left > 0 && seen.count >= mostFailures)
+      // More than a window is left where the clock was put back.
+      if (seen && left > 0 && left <= window && seen.count >= mostFailures)
         throw new Refused(reason, refusals[reason].error === 'too_many_requests' ? { retryAfter: Math.ceil(left) } : {})
     },
     failed(client, address) {
       const key = pair(client, address)
       const seen = failures.get(key)
-      if (seen && seen.until > now()) {
+      if (seen && seen.until > now() && seen.until <= now() + window) {
         seen.count++
         return
       }

@@ -41,7 +41,6 @@ export async function startDevelopment({
   const place = resolve(directory)
   const credentials = await keepCredentials(place, now())
   const settings = developmentSettings(ports, credentials)
-  await writePrivately(join(place, 'holdfast.yaml'), yamlOf(settings))
   await writePrivately(join(place, '.gitignore'), '*\n')
   const origins = originsOf(ports)
   const connections = new MutualTls({ ca: credentials.ca.certificate })
@@ -61,6 +60,8 @@ export async function startDevelopment({
     await close()
     throw cause
   })
+  // Only now: a start that failed, since another server runs here, leaves that one's settings alone.
+  await writePrivately(join(place, 'holdfast.yaml'), yamlOf(settings))
   return { directory: place, origins, credentials, close }
 }
 

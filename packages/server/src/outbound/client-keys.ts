@@ -39,7 +39,7 @@ export function createClientKeys(
     if (!hosts.includes(new URL(uri).hostname))
       throw new Refused('client_keys_unavailable', { seen: `${uri} is not in outbound.allow` })
     const last = fetched.get(uri)
-    const age = last ? now() - last.at : Number.POSITIVE_INFINITY
+    const age = last ? Math.abs(now() - last.at) : Number.POSITIVE_INFINITY
     return last && age < (fresh || last.failed ? soonest : lifetime) ? await last.keys : await fetchAnew(uri, last)
   }
 }

@@ -23,11 +23,15 @@ for (const [network, prefix] of [
 ] as const)
   inner.addSubnet(network, prefix, 'ipv4')
 for (const [network, prefix] of [
-  ['::', 127],
+  ['::', 96],
   ['::ffff:0:0', 96],
   ['64:ff9b::', 96],
+  ['64:ff9b:1::', 48],
+  ['2001::', 32],
+  ['2002::', 16],
   ['fc00::', 7],
   ['fe80::', 10],
+  ['fec0::', 10],
   ['ff00::', 8],
 ] as const) {
   inner.addSubnet(network, prefix, 'ipv6')
@@ -50,6 +54,7 @@ export function fetchJson(url: URL, { allowPrivateAddresses, ca }: Fetching): Pr
     const options = {
       signal,
       agent: false,
+      rejectUnauthorized: true,
       headers: { accept: 'application/json' },
       ...(ca && { ca }),
       ...(!allowPrivateAddresses && { lookup: lookupPublic }),
@@ -73,6 +78,8 @@ export function fetchJson(url: URL, { allowPrivateAddresses, ca }: Fetching): Pr
       })
     })
     request.on('error', reject)
+    // A connection that went over to another protocol ends without an error.
+    signal.addEventListener('abort', () => reject(new Error(`${url.host} did not answer in time`)))
   })
 }
 

@@ -112,10 +112,13 @@ function readBytes(path: string, where: string): Buffer {
   try {
     return readFileSync(path)
   } catch (cause) {
-    throw new SettingsError(
-      `${where}: ${path} cannot be read (${messageOf(cause)}). Write the path of a readable file.`,
-    )
+    throw new SettingsError(`${where}: ${path} cannot be read (${codeOf(cause)}). Write the path of a readable file.`)
   }
+}
+
+/** The system's code, since its message repeats the path. */
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : messageOf(cause)
 }
 
 function messageOf(cause: unknown): string {

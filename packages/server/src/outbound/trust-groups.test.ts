@@ -62,6 +62,33 @@ describe('the verdict on the chain of a connection', () => {
 })
 
 describe('a file of revocation lists', () => {
+  it('is read again when its content changes and its time does not', async () => {
+    publish(start, {})
+    const { verifyPath } = createTrust({ main: { ca: root.certificate, crl } }, () => now)
+    const leaf = await leafOf(root)
+    const chain = [leaf].map(base64)
+    await verifyPath('main', chain, now)
+    publish(start, { revoked: [leaf.certificate] })
+    now += 1
+    await expect(verifyPath('main', chain, now)).rejects.toMatchObject({ reason: 'client_certificate_revoked' })
+  })
+
+  it('is read once for many who ask at the same time', async () => {
+    const leaf = await leafOf(root)
+    publish(start, { revoked: Array.from({ length: 500 }, () => leaf.certificate) })
+    const chain = await chainOf(root)
+    const spent = async (times: number) => {
+      const { verifyPath } = createTrust({ main: { ca: root.certificate, crl } }, () => now)
+      const before = process.cpuUsage()
+      await Promise.all(Array.from({ length: times }, () => verifyPath('main', chain, now)))
+      const { user, system } = process.cpuUsage(before)
+      return user + system
+    }
+    await spent(1)
+    const once = await spent(1)
+    expect((await spent(100)) / once).toBeLessThan(20)
+  })
+
   it('is read again although the clock was put back', async () => {
     publish(start, {})
     const { verifyPath } = createTrust({ main: { ca: root.certificate, crl } }, () => now)

@@ -69,17 +69,25 @@ async function judge(
 
 /** Reads a file of revocation lists again when it has changed. One that cannot be read refuses everybody. */
 function crlFile(path: string, now: Clock): () => Promise<readonly Buffer[]> {
-  let read: { readonly changed: number; readonly lists: readonly Buffer[] } | undefined
+  let read: { readonly version: string; readonly lists: readonly Buffer[] } | undefined
   let looked: Seconds = Number.NEGATIVE_INFINITY
-  return async () => {
-    if (read && Math.abs(now() - looked) < 1) return read.lists
+  let pending: Promise<readonly Buffer[]> | undefined
+  const look = async () => {
     try {
-      const { mtimeMs } = await stat(path)
-      if (read?.changed !== mtimeMs) read = { changed: mtimeMs, lists: parseCrls(await readFile(path, 'utf8')) }
+      const { mtimeMs, size, ino } = await stat(path)
+      const version = `${mtimeMs} ${size} ${ino}`
+      if (read?.version !== version) read = { version, lists: parseCrls(await readFile(path, 'utf8')) }
       looked = now()
       return read.lists
     } catch (cause) {
       throw new Refused('client_certificate_revoked', { seen: `${path} cannot be read`, cause })
     }
+  }
+  return async () => {
+    if (read && Math.abs(now() - looked) < 1) return read.lists
+    pending ??= look().finally(() => {
+      pending = undefined
+    })
+    return await pending
   }
 }

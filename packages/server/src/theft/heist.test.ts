@@ -31,6 +31,7 @@ describe('trying to steal a token', () => {
   async function steal(
     isOwner: (request: IncomingMessage) => boolean,
     options: ServerOptions = clientCertificateTlsOptions,
+    authority = ca,
   ) {
     const server = createServer({ ...options, cert: api.certificate, key: api.key }, answer(isOwner)).listen(
       0,
@@ -41,7 +42,7 @@ describe('trying to steal a token', () => {
     const { port } = server.address() as AddressInfo
     const { certificate, key } = owner
     const url = new URL(`https://localhost:${port}/orders`)
-    const heist = await tryThefts({ token: 'handle', url, ca: ca.certificate, certificate, key, name: 'owner' })
+    const heist = await tryThefts({ token: 'handle', url, ca: authority.certificate, certificate, key, name: 'owner' })
     const outcomes = Object.fromEntries(heist.thefts.map(({ name, outcome }) => [name, outcome]))
     return { safe: heist.safe, owner: heist.owner?.outcome, outcomes }
   }
@@ -98,6 +99,18 @@ describe('trying to steal a token', () => {
 
   it('shows nothing at an API that refuses the owner too', async () => {
     expect(await steal(() => false)).toEqual({ safe: false, owner: 'refused', outcomes: allRefused })
+  })
+
+  it('sends the token to no server that cannot be trusted, whatever the environment says', async () => {
+    let asked = 0
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
+    try {
+      const heist = steal(() => ++asked > 0, clientCertificateTlsOptions, owner)
+      await expect(heist).rejects.toMatchObject({ code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' })
+    } finally {
+      delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+    }
+    expect(asked).toBe(0)
   })
 
   it('takes a refused handshake for a refusal', async () => {

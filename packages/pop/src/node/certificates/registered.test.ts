@@ -35,6 +35,7 @@ describe('RFC 8705 §2.2 certificates that a client registers', async () => {
     ['another kind', { kty: 'RSA' }],
     ['a modulus beside a point', { n: 'AAAA' }],
     ['another thumbprint', { 'x5t#S256': 'A4DtL2JmUMhAsvJj5tKyn64SqzmuXbMrJa0n761y5v0' }],
+    ['a private key beside it', { d: 'AAAA' }],
     ['no kind', { kty: undefined }],
     ['no certificate', { x5c: [] }],
     ['a certificate that is no text', { x5c: [1] }],
