@@ -1,6 +1,6 @@
 import type { JsonObject, Seconds } from '@holdfast/pop'
 import { z } from 'zod'
-import { type ClientInput, clientSchema } from './model/client.ts'
+import { type ClientInput, clientSchema, type Written } from './model/client.ts'
 import { openidScopes } from './model/openid-scope.ts'
 import { normalUsername, personSchema } from './model/person.ts'
 import { signingAlgorithms } from './model/signing-key.ts'
@@ -190,7 +190,7 @@ const settingsSchema = z.strictObject({
 })
 
 /** The settings as they are written down. */
-export type SettingsInput = z.input<typeof settingsSchema>
+export type SettingsInput = Written<z.input<typeof settingsSchema>>
 
 /** The settings, complete: what was left out has its default, and the parts agree. */
 export interface Settings extends Omit<z.output<typeof settingsSchema>, 'accessTokens' | 'apis' | 'listen'> {
@@ -248,11 +248,7 @@ export function settingsJsonSchema(): object {
 }
 
 /** Checks a client against the settings it will live with. @throws {@link SettingsError} */
-export function requireClientFits(
-  client: z.output<typeof clientSchema>,
-  settings: Settings,
-  where = 'client',
-): void {
+export function requireClientFits(client: z.output<typeof clientSchema>, settings: Settings, where = 'client'): void {
   const scopes = new Set([...settings.apis.flatMap((each) => each.scopes), ...openidScopes])
   const unknown = client.scope.split(' ').find((scope) => scope !== '' && !scopes.has(scope))
   if (unknown !== undefined)

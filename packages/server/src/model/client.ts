@@ -156,7 +156,10 @@ export const clientSchema = z
 export type Client = z.output<typeof clientSchema>
 
 /** A client as it is written down: what has a default may be left out. */
-export type ClientInput = z.input<typeof clientSchema>
+export type ClientInput = Written<z.input<typeof clientSchema>>
+
+/** What somebody wrote, a constant too: nothing of it is changed. */
+export type Written<Value> = Value extends object ? { readonly [Member in keyof Value]: Written<Value[Member]> } : Value
 
 /** The methods by which a client may authenticate: one, or both secret ones when the registration names none. */
 export function methodsOf({
