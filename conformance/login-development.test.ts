@@ -180,8 +180,10 @@ describe('the sample web page', () => {
   it('signs nobody out because another site wants it', async () => {
     const browser = openBrowser(page())
     await signIn(browser)
-    const refused = await browser.post('/sign-out', {}, { headers: { 'sec-fetch-site': 'cross-site' } })
-    expect(refused.status).toBe(403)
+    for (const site of ['cross-site', 'same-site']) {
+      const refused = await browser.post('/sign-out', {}, { headers: { 'sec-fetch-site': site } })
+      expect(refused.status).toBe(403)
+    }
     expect((await browser.get('/')).text).toContain('Alice Adams')
   })
 })

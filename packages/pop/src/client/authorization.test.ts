@@ -209,7 +209,7 @@ describe('RFC 6749 §6 refreshing', () => {
     expect(forms('/token')).toEqual([{ client_id: 'native', grant_type: 'refresh_token', refresh_token: 'refresh-1' }])
   })
 
-  it('uses each refresh token once where the server gives another, and tells of it before the token is used', async () => {
+  it('uses each refresh token once where the server gives another, and tells of each', async () => {
     const kept: string[] = []
     let count = 1
     const { client, forms } = world({
@@ -219,6 +219,14 @@ describe('RFC 6749 §6 refreshing', () => {
     await Promise.all(['api1', 'api2', 'api3'].map((scope) => client.token({ session: one, scope })))
     expect(forms('/token').map(({ refresh_token }) => refresh_token)).toEqual(['refresh-1', 'refresh-2', 'refresh-3'])
     expect(kept).toEqual(['refresh-2', 'refresh-3', 'refresh-4'])
+  })
+
+  it('gives no token out whose refresh token could not be kept', async () => {
+    const { client } = world({ '/token': { json: { ...granted('next'), refresh_token: 'refresh-2' } } })
+    const full = new Error('the disk is full')
+    const one = createSession({ refresh_token: 'refresh-1', keep: () => Promise.reject(full) })
+    await expect(client.token({ session: one })).rejects.toBe(full)
+    expect(one.refresh_token).toBe('refresh-2')
   })
 
   it('keeps the tokens of two people apart', async () => {

@@ -44,7 +44,7 @@ export function renderSignedIn({ person, claims, called, stolen }: SignedInPage)
 <div class="stack">
 <div class="panel person"><span class="initial" aria-hidden="true">${initialOf(name)}</span><span><b>${foreign(name)}</b><small>${foreign(textOf(person.email) ?? textOf(person.sub) ?? '')}</small></span></div>
 <section><h2>The API takes the token from this page</h2>${answerOf(called)}</section>
-<section><h2>The API takes the same token from nobody else</h2>${answerOf(stolen)}</section>
+<section><h2>The same token from somebody else</h2>${answerOf(stolen)}</section>
 <section><h2>The access token</h2>${claims ? claimList(claims) : html`<p>An opaque one: only the issuer can read it.</p>`}</section>
 </div>
 ${form({ action: '/sign-out', fields: [] }, html`<button>Sign out</button>`)}`
@@ -61,11 +61,11 @@ ${error && html`<details><summary>For developers</summary><p><code>${error.reaso
   return renderDocument(sampleLook, { title: 'That did not work', content })
 }
 
-function answerOf({ status, checks, challenge }: Called): Html {
-  if (status !== 200) {
-    return html`<div class="alert"><span><b>${status}</b> ${foreign(challenge ?? '', 200)}</span></div>`
-  }
-  return html`<ul class="asks">${checks.map((check) => html`<li>${foreign(check)}</li>`)}</ul>`
+function answerOf({ status, checks, challenge = '' }: Called): Html {
+  if (status === 200) return html`<ul class="asks">${checks.map((check) => html`<li>${foreign(check)}</li>`)}</ul>`
+  const why = /error_description="([^"]*)"/.exec(challenge)?.[1]
+  const error = /error="([^"]*)"/.exec(challenge)?.[1] ?? 'refused'
+  return html`<div class="panel"><b>${status} ${foreign(error)}</b><p class="small">${foreign(why ?? '', 200)}</p></div>`
 }
 
 function claimList(claims: JsonObject): Html {

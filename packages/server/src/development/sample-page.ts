@@ -59,7 +59,8 @@ export function createSamplePage({ origins, credentials, strangersFetch }: Sampl
       redirect(response, returnTo, cookies)
     },
     'POST /sign-out': async (request, response) => {
-      if (request.headers['sec-fetch-site'] === 'cross-site') return show(response, 403, renderFailed())
+      const site = request.headers['sec-fetch-site'] ?? 'same-origin'
+      if (site !== 'same-origin' && site !== 'none') return show(response, 403, renderFailed())
       const session = sessions.get(cookieOf(request))
       sessions.delete(cookieOf(request))
       const next = session && (await client.signOutUrl(session, `${origins.web}/`))
