@@ -184,7 +184,10 @@ describe('RFC 8705 §5 two listeners', () => {
     expect(metadata.tls_client_certificate_bound_access_tokens).toBe(true)
     const origin = `https://localhost:${server.mutualTlsPort}`
     expect(metadata.mtls_endpoint_aliases).toEqual({
+      pushed_authorization_request_endpoint: `${origin}/par`,
+      device_authorization_endpoint: `${origin}/device_authorization`,
       token_endpoint: `${origin}/token`,
+      userinfo_endpoint: `${origin}/userinfo`,
       introspection_endpoint: `${origin}/introspect`,
       revocation_endpoint: `${origin}/revoke`,
     })
@@ -193,12 +196,18 @@ describe('RFC 8705 §5 two listeners', () => {
   it('[RFC8705-5-2] every alias works, and has the name of an endpoint at the top level', async () => {
     const metadata = await discover()
     const form = { grant_type: 'client_credentials', client_id: 'client', client_secret: 'secret', token: 'x' }
+    const declining: Readonly<Record<string, number>> = {
+      pushed_authorization_request_endpoint: 400,
+      device_authorization_endpoint: 400,
+      userinfo_endpoint: 401,
+    }
     for (const [name, alias] of Object.entries(metadata.mtls_endpoint_aliases)) {
       expect(metadata).toHaveProperty(name)
       const { pathname, port } = new URL(String(alias))
       expect(port).toBe(String(server.mutualTlsPort))
-      expect((await server.post(pathname, form, { certificate })).status).toBe(200)
-      expect((await server.post(pathname, form, { on: 'mutualTls' })).status).toBe(200)
+      const expected = [name, declining[name] ?? 200]
+      expect([name, (await server.post(pathname, form, { certificate })).status]).toEqual(expected)
+      expect([name, (await server.post(pathname, form, { on: 'mutualTls' })).status]).toEqual(expected)
     }
   })
 
