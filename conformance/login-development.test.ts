@@ -137,8 +137,8 @@ describe('the sample web page', () => {
     const { text } = await browser.get('/')
     expect(text).toContain('Alice Adams')
     expect(text).toContain(thumbprintIn(read('tls/web.pem')))
-    expect(text).toContain('<li><bdi>binding')
-    expect(text).toMatch(/<b>401<\/b>.*invalid_token/)
+    expect(text).toMatch(/<b>200 <bdi>admitted<\/bdi><\/b>.*certificate, binding, scope/)
+    expect(text).toMatch(/<b>401 <bdi>invalid_token<\/bdi><\/b>/)
   })
 
   it('gives another session at each sign-in, and forgets the one before', async () => {

@@ -43,9 +43,9 @@ export function renderSignedIn({ person, claims, called, stolen }: SignedInPage)
 <h1>You are signed in</h1>
 <div class="stack">
 <div class="panel person"><span class="initial" aria-hidden="true">${initialOf(name)}</span><span><b>${foreign(name)}</b><small>${foreign(textOf(person.email) ?? textOf(person.sub) ?? '')}</small></span></div>
-<section><h2>The API takes the token from this page</h2>${answerOf(called)}</section>
-<section><h2>The same token from somebody else</h2>${answerOf(stolen)}</section>
-<section><h2>The access token</h2>${claims ? claimList(claims) : html`<p>An opaque one: only the issuer can read it.</p>`}</section>
+<section class="field"><h2>The API, asked by this page</h2>${answerOf(called)}</section>
+<section class="field"><h2>The API, asked by somebody else with the same token</h2>${answerOf(stolen)}</section>
+<section class="field"><h2>The access token</h2>${claims ? claimList(claims) : html`<p>An opaque one: only the issuer can read it.</p>`}</section>
 </div>
 ${form({ action: '/sign-out', fields: [] }, html`<button>Sign out</button>`)}`
   return renderDocument(sampleLook, { title: name, content })
@@ -62,10 +62,10 @@ ${error && html`<details><summary>For developers</summary><p><code>${error.reaso
 }
 
 function answerOf({ status, checks, challenge = '' }: Called): Html {
-  if (status === 200) return html`<ul class="asks">${checks.map((check) => html`<li>${foreign(check)}</li>`)}</ul>`
-  const why = /error_description="([^"]*)"/.exec(challenge)?.[1]
   const error = /error="([^"]*)"/.exec(challenge)?.[1] ?? 'refused'
-  return html`<div class="panel"><b>${status} ${foreign(error)}</b><p class="small">${foreign(why ?? '', 200)}</p></div>`
+  const why = /error_description="([^"]*)"/.exec(challenge)?.[1] ?? ''
+  const [verdict, because] = status === 200 ? ['admitted', `Checked: ${checks.join(', ')}.`] : [error, why]
+  return html`<div class="panel"><b>${status} ${foreign(verdict)}</b><p class="small">${foreign(because, 300)}</p></div>`
 }
 
 function claimList(claims: JsonObject): Html {
