@@ -91,11 +91,22 @@ const whole = {
   authorizationDetails: { payment: { schema: { type: 'object' } } },
   registration: { initialAccessTokens: [`sha256:${'A'.repeat(43)}`], scopes: ['api1'], trustGroup: 'staff' },
   people: {
+    upstream: [
+      {
+        id: 'there',
+        name: 'There',
+        issuer: 'https://there.test',
+        client_id: 'us',
+        client_secret: 'x',
+        scope: 'openid',
+      },
+    ],
     directory: [
       {
         username: 'alice',
         password_hash: `$argon2id$v=19$m=65536,t=3,p=1$${'A'.repeat(22)}$${'A'.repeat(42)}E`,
         subject: 'user:1',
+        upstream: [{ issuer: 'https://there.test', sub: '4711' }],
         disabled: true,
         name: 'Alice Adams',
         given_name: 'Alice',

@@ -65,7 +65,7 @@ export const law: Readonly<Record<string, Floors>> = {
       http: { floor: 9, uses: ['fastify', 'pino', 'prom-client'] },
       events: { floor: 9, uses: [] },
       outbound: { floor: 9, uses: [] },
-      people: { floor: 9, uses: [] },
+      people: { floor: 9, uses: ['openid-client'] },
       'main.ts': { floor: 10, uses: [] },
       '': { floor: 11, uses: [] },
       theft: { floor: 11, uses: [] },

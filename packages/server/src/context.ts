@@ -4,6 +4,7 @@ import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
 import type { Signer } from './ports/signer.ts'
 import type { Store } from './ports/store.ts'
+import type { Upstream } from './ports/upstream.ts'
 import type { Settings } from './settings.ts'
 
 /** What a running server hands to everything below its adapters. */
@@ -18,6 +19,8 @@ export interface Context {
   readonly trust: Trust
   readonly secrets: Secrets
   readonly people: People
+  /** Other providers at which they can sign in. */
+  readonly upstreams: readonly Upstream[]
   /** Fetches a client's `jwks_uri`, or gives what was fetched lately. Rejects when it cannot be had. */
   readonly fetchKeys: (uri: string, options?: { readonly fresh?: boolean }) => Promise<JsonObject>
   /** Failed client authentications. */

@@ -28,6 +28,7 @@ import { fetchJson } from './outbound/fetch-json.ts'
 import { readFiles, readListeners } from './outbound/files.ts'
 import { createTrust } from './outbound/trust-groups.ts'
 import { createDirectory } from './people/directory.ts'
+import { createUpstream } from './people/upstream.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
@@ -121,6 +122,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     trust: createTrust(settings.mutualTls.trustGroups, now),
     secrets: createSecrets(random, turns),
     people: people ?? (await directoryOf(settings, { now, random, turns })),
+    upstreams: settings.people.upstream.map((each) => createUpstream(each, settings.outbound)),
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
     attempts: createAttempts(now, authenticationLimit),
     guesses: createAttempts(now, introspectionLimit),
@@ -158,6 +160,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
       clearInterval(purge)
       stopRenewing()
       await Promise.all([...listeners, management].map((each) => each.close()))
+      await Promise.all(context.upstreams.map((each) => each.close()))
       await store.close()
     },
   }

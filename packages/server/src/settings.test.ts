@@ -13,7 +13,19 @@ describe('people in the settings', () => {
       email_verified: true,
       address: { locality: 'Bonn', country: 'DE' },
     }
-    expect(parseSettings(withPeople(person)).people.directory).toEqual([{ ...person, disabled: false }])
+    expect(parseSettings(withPeople(person)).people.directory).toEqual([{ ...person, upstream: [], disabled: false }])
+  })
+
+  it('need no password where they sign in at another provider', () => {
+    const upstream = [{ issuer: 'https://there.test', sub: '1' }]
+    expect(parseSettings(withPeople({ username: 'alice', upstream })).people.directory).toHaveLength(1)
+  })
+
+  it('may not share somebody at another provider', () => {
+    const upstream = [{ issuer: 'https://there.test', sub: '1' }]
+    expect(() => parseSettings(withPeople({ username: 'alice', upstream }, { username: 'bob', upstream }))).toThrow(
+      SettingsError,
+    )
   })
 
   it.each([

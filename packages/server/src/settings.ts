@@ -59,6 +59,18 @@ const api = z.strictObject({
   accessTokens: accessTokens.prefault({}).describe('Goes before the general accessTokens.'),
 })
 
+const upstream = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 small letters, digits and dashes')
+    .describe('A short name for addresses.'),
+  name: z.string().min(1).max(60).describe('How people know the provider.'),
+  issuer: httpsUrl.describe('Its issuer. Its metadata and keys are fetched there.'),
+  client_id: z.string().min(1).describe('What it knows us as. Our redirect URI there is issuer/sign-in/callback.'),
+  client_secret: z.string().min(1).describe('What we authenticate with, by client_secret_post.'),
+  scope: z.string().default('openid').describe('What is asked for there.'),
+})
+
 const settingsSchema = z.strictObject({
   $schema: z.string().optional(),
   issuer: httpsUrl.describe('Who issues: the iss of tokens, and where clients find the metadata.'),
@@ -142,6 +154,7 @@ const settingsSchema = z.strictObject({
         .max(10_000)
         .default([])
         .describe('People who can sign in. An application brings its own with createAuthorizationServer.'),
+      upstream: z.array(upstream).max(10).default([]).describe('Other OpenID providers at which they can sign in too.'),
     })
     .prefault({}),
   pages: z
@@ -390,7 +403,17 @@ function requireRegistration({ registration, apis, mutualTls }: Settings): void 
     )
 }
 
-function requirePeople({ issuer, people: { directory } }: Settings): void {
+function requirePeople({ issuer, people: { directory, upstream: providers } }: Settings): void {
+  requireDistinct(
+    providers.map((each) => each.id),
+    'people.upstream',
+    'id',
+  )
+  requireDistinct(
+    directory.flatMap((each) => each.upstream.map(({ issuer: from, sub }) => JSON.stringify([from, sub]))),
+    'people.directory',
+    'upstream',
+  )
   requireDistinct(
     directory.map((each) => normalUsername(each.username) ?? ''),
     'people.directory',

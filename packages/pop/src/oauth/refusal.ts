@@ -404,6 +404,20 @@ export const refusals = {
     'The subject token is bound to a key: show it, or a key of your own where the token is for you.',
   ),
 
+  // sign-in at another provider
+  upstream_unknown: row('invalid_request', 'OIDC.Core-3.1.2.1', 'There is no such provider to sign in with.'),
+  upstream_unavailable: row(
+    'temporarily_unavailable',
+    'RFC9110-15.6.4',
+    'The other provider cannot be reached. Try again shortly.',
+  ),
+  upstream_refused: row('access_denied', 'OIDC.Core-3.1.2.6', 'The other provider did not sign you in.'),
+  upstream_person_unknown: row(
+    'access_denied',
+    'OIDC.Core-5.7',
+    'There is no account here for whom the other provider has signed in.',
+  ),
+
   // registration of clients by themselves
   body_not_json: row('invalid_request', 'RFC7591-3.1', 'Send the metadata as a JSON object, as application/json.'),
   registration_token_wrong: row(

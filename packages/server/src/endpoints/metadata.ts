@@ -16,6 +16,7 @@ import { revoke } from './revoke.ts'
 import { signIn } from './sign-in.ts'
 import { signOut } from './sign-out.ts'
 import { token } from './token.ts'
+import { upstreamCallback, upstreamSignIn } from './upstream.ts'
 import { userinfo } from './userinfo.ts'
 
 /** The server's metadata, at both well-known addresses: folded from the lists, so that it says what exists. RFC 8414, RFC 8705 §3.3, §5. */
@@ -35,6 +36,8 @@ export const endpoints: readonly Endpoint[] = [
   authorize,
   pushedAuthorization,
   signIn,
+  upstreamSignIn,
+  upstreamCallback,
   consent,
   signOut,
   deviceAuthorization,

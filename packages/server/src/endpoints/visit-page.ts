@@ -9,7 +9,7 @@ import { descriptionsOf } from '../pages/asks.ts'
 import { renderConsent } from '../pages/consent.ts'
 import type { Form } from '../pages/document.ts'
 import type { Look } from '../pages/look.ts'
-import { renderSignIn, type SignInProblem } from '../pages/sign-in.ts'
+import { renderSignIn, type SignInPage, type SignInProblem } from '../pages/sign-in.ts'
 import type { Settings } from '../settings.ts'
 import { behindIssuer, type Endpoint, type Outbound } from './endpoint.ts'
 import { answerPage, lookOf } from './page.ts'
@@ -19,6 +19,9 @@ export const visitPaths: Readonly<Record<'signIn' | 'consent', Endpoint['paths']
   signIn: behindIssuer('/sign-in'),
   consent: behindIssuer('/consent'),
 }
+
+/** Where the sign-in at another provider begins. */
+export const upstreamPaths = behindIssuer('/sign-in/upstream')
 
 /** A visit at a browser, on its way to a code. */
 export interface Coming {
@@ -77,7 +80,16 @@ function render(
   const name = nameOf(client)
   switch (step.step) {
     case 'sign-in':
-      return renderSignIn({ ...formOf(flow, { page: 'sign-in' }, settings), client: name, username, problem }, look)
+      return renderSignIn(
+        {
+          ...formOf(flow, { page: 'sign-in' }, settings),
+          client: name,
+          username,
+          problem,
+          providers: providersOf(flow, settings),
+        },
+        look,
+      )
     case 'choose': {
       const { action, fields } = formOf(flow, { page: 'choose', session: step.signedIn.session }, settings)
       const accounts = [{ ...accountOf(step.signedIn), value: 'current' }]
@@ -90,6 +102,14 @@ function render(
       return renderConsent({ ...form, ...ask, account: accountOf(step.signedIn), redirectUri }, look)
     }
   }
+}
+
+function providersOf({ id: flow }: OpenFlow, settings: Settings): SignInPage['providers'] {
+  const [path] = upstreamPaths(settings)
+  return settings.people.upstream.map(({ id, name }) => ({
+    name,
+    address: `${path}?${new URLSearchParams({ flow, upstream: id })}`,
+  }))
 }
 
 function formOf(flow: OpenFlow, form: PageForm, settings: Settings): Form {

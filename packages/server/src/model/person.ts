@@ -41,6 +41,11 @@ export const personSchema = z
       .regex(/^(?=.{1,255}$)(?!pair:)[\x21-\x7e]*:[\x21-\x7e]*$/, 'must have a colon, such as user:4711')
       .optional()
       .describe('The sub of the person, for ever. Follows from issuer and username when left out.'),
+    upstream: z
+      .array(z.strictObject({ issuer: z.string().min(1), sub: z.string().min(1).max(255) }))
+      .max(10)
+      .default([])
+      .describe('Who the person is at other providers.'),
     disabled: z.boolean().default(false).describe('A disabled person cannot sign in.'),
     name: text.optional(),
     given_name: text.optional(),
@@ -62,9 +67,9 @@ export const personSchema = z
     address: address.optional(),
     updated_at: z.int().min(0).optional(),
   })
-  .refine(({ password, password_hash }) => (password === undefined) !== (password_hash === undefined), {
+  .refine(hasOneWayIn, {
     path: ['password_hash'],
-    message: 'is needed, or password: give one of them',
+    message: 'is needed, or password, or upstream: give one of the first two at most',
   })
 
 /** Somebody in the settings. */
@@ -81,6 +86,19 @@ export function normalUsername(typed: string): string | undefined {
     .trim()
     .replace(/[A-Z]/g, (letter) => letter.toLowerCase())
   return name === '' || name.length > mostUsernameCharacters || /\p{C}/u.test(name) ? undefined : name
+}
+
+function hasOneWayIn({
+  password,
+  password_hash,
+  upstream,
+}: {
+  readonly password?: string | undefined
+  readonly password_hash?: string | undefined
+  readonly upstream: readonly unknown[]
+}): boolean {
+  const passwords = [password, password_hash].filter((each) => each !== undefined).length
+  return passwords === 1 || (passwords === 0 && upstream.length > 0)
 }
 
 const argon2id = /^\$argon2id\$v=19\$m=(\d{1,6}),t=(\d{1,2}),p=(\d)\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{43}$/

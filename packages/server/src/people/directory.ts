@@ -16,7 +16,9 @@ export interface DirectoryContext {
 
 interface Entry {
   readonly person: Person
-  readonly passwordHash: string
+  /** Absent where the person signs in at another provider only. */
+  readonly passwordHash: string | undefined
+  readonly upstream: DirectoryEntry['upstream']
 }
 
 /**
@@ -32,10 +34,11 @@ export async function createDirectory(
   const entries = await Promise.all(people.map((each) => entryOf(each, issuer, random)))
   const byUsername = new Map(entries.map((entry) => [normalUsername(entry.person.username), entry]))
   const bySubject = new Map(entries.map(({ person }) => [person.subject, person]))
-  const standIn = createStandIn(
-    entries.length > 0 ? entries.map((entry) => entry.passwordHash) : [await chooseSecret('', random)],
-    random(32),
+  const byUpstream = new Map(
+    entries.flatMap(({ person, upstream }) => upstream.map((each) => [linkOf(each), person] as const)),
   )
+  const hashes = entries.flatMap((entry) => entry.passwordHash ?? [])
+  const standIn = createStandIn(hashes.length > 0 ? hashes : [await chooseSecret('', random)], random(32))
 
   return {
     async authenticate(typed, password, address) {
@@ -46,7 +49,7 @@ export async function createDirectory(
       return turns(async () => {
         attempts.requireLeft(username, address)
         const matches = await matchesStretched(entry?.passwordHash ?? standIn(username), password.normalize('NFC'))
-        if (matches && entry && !entry.person.disabled) return entry.person
+        if (matches && entry?.passwordHash !== undefined && !entry.person.disabled) return entry.person
         attempts.failed(username, address)
         return undefined
       })
@@ -54,18 +57,27 @@ export async function createDirectory(
     async find(subject) {
       return bySubject.get(subject)
     },
+    async findUpstream(identity) {
+      return byUpstream.get(linkOf(identity))
+    },
   }
 }
 
 async function entryOf(
-  { username, password, password_hash, subject, disabled, ...claims }: DirectoryEntry,
+  { username, password, password_hash, subject, upstream, disabled, ...claims }: DirectoryEntry,
   issuer: string,
   random: (length: number) => Uint8Array,
 ): Promise<Entry> {
   return {
     person: { subject: subject ?? subjectOf(issuer, username), username, claims, disabled },
-    passwordHash: password_hash ?? (await chooseSecret((password ?? '').normalize('NFC'), random)),
+    passwordHash:
+      password_hash ?? (password === undefined ? undefined : await chooseSecret(password.normalize('NFC'), random)),
+    upstream,
   }
+}
+
+function linkOf({ issuer, sub }: DirectoryEntry['upstream'][number]): string {
+  return JSON.stringify([issuer, sub])
 }
 
 /** The same after every start, and not the same at another issuer. */

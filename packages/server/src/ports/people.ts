@@ -1,4 +1,5 @@
 import type { JsonObject } from '@holdfast/pop'
+import type { UpstreamIdentity } from './upstream.ts'
 
 /** Somebody who can sign in. */
 export interface Person {
@@ -20,4 +21,6 @@ export interface People {
    */
   authenticate(username: string, password: string, address: string | undefined): Promise<Person | undefined>
   find(subject: string): Promise<Person | undefined>
+  /** Whose account is linked with somebody at another provider. An application may open one here. */
+  findUpstream?(identity: UpstreamIdentity): Promise<Person | undefined>
 }
