@@ -281,6 +281,36 @@ describe('RFC 6749 §6 refreshing', () => {
     expect(brought).toEqual(['Bearer token-1', 'Bearer token-2'])
   })
 
+  it('asks UserInfo about the one who signed in, and believes nothing about anybody else', async () => {
+    for (const [sub, reason] of [
+      ['user:alice', undefined],
+      ['user:bob', 'person_unexpected'],
+    ] as const) {
+      const about = { ...metadata, userinfo_endpoint: `${issuer}/userinfo` }
+      const { client } = world({
+        metadata: about,
+        '/userinfo': { json: { sub, name: 'A' } },
+        '/token': { json: granted('t') },
+      })
+      const one = createSession({ refresh_token: 'refresh-1', claims: { iss: issuer, sub: 'user:alice' } })
+      const asked = client.userinfo(one)
+      if (reason === undefined) expect(await asked).toEqual({ sub, name: 'A' })
+      else await expectReason(asked, reason)
+    }
+  })
+
+  it('says where a browser signs out at the server, where there is such a page', async () => {
+    const paged = world({ metadata: { ...metadata, end_session_endpoint: `${issuer}/sign-out` } })
+    const one = createSession({ id_token: 'id-token' })
+    const url = new URL((await paged.client.signOutUrl(one, 'https://app.example/')) ?? '')
+    expect(Object.fromEntries(url.searchParams)).toEqual({
+      client_id: 'native',
+      id_token_hint: 'id-token',
+      post_logout_redirect_uri: 'https://app.example/',
+    })
+    expect(await world().client.signOutUrl(one)).toBeUndefined()
+  })
+
   it('[RFC7009-2.1] signing out ends the refresh token, and the session with it', async () => {
     const { client, forms } = world({ '/revoke': { json: {} } })
     const one = session()

@@ -10,14 +10,17 @@ const patience = 3000
  */
 export async function openBrowser(url: string): Promise<void> {
   const [program, ...before] = programOf(process.platform)
-  await new Promise<void>((resolve, reject) => {
-    const child = spawn(program, [...before, url], { stdio: 'ignore', detached: true })
-    const overdue = setTimeout(resolve, patience)
-    child.once('error', (cause) => reject(new ClientError('browser_unavailable', { detail: program, cause })))
-    child.once('exit', (code) => (code === 0 ? resolve() : reject(new ClientError('browser_unavailable'))))
-    child.once('close', () => clearTimeout(overdue))
-    child.unref()
-  })
+  const child = spawn(program, [...before, url], { stdio: 'ignore', detached: true })
+  child.unref()
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const overdue = setTimeout(resolve, patience)
+  child.once('error', (cause) => reject(new ClientError('browser_unavailable', { detail: program, cause })))
+  child.once('exit', (code) => (code === 0 ? resolve() : reject(new ClientError('browser_unavailable'))))
+  try {
+    await promise
+  } finally {
+    clearTimeout(overdue)
+  }
 }
 
 function programOf(platform: NodeJS.Platform): readonly [string, ...string[]] {
