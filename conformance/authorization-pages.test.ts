@@ -1,3 +1,4 @@
+import { createHmac, hash } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -357,6 +358,26 @@ describe('times', () => {
     const fresh = await signIn(browser, { max_age: '0' })
     expect(fresh.answer.code).toBeDefined()
     expect((await browser.authorize({ ...validRequest, max_age: '0' })).form.action).toBe('/sign-in')
+  })
+
+  it.each([
+    ['prompt=login', { prompt: 'login' }],
+    ['max_age', { max_age: '10' }],
+  ])('%s holds at consent too, though who sits there made its token from what the browser keeps', async (_, asked) => {
+    const browser = openBrowser(clock)
+    await authorizeFully(browser)
+    clock.advance(11)
+    const { form } = await browser.authorize({ ...validRequest, ...asked })
+    const { flow = '' } = form.fields
+    const sha256 = (text: string) => hash('sha256', text, 'base64url')
+    const about = `consent ${flow} ${sha256(browser.cookies.get('__Host-session') ?? '')}`
+    const key = browser.cookies.get('__Host-browser') ?? ''
+    const csrf = createHmac('sha256', key).update(about).digest('base64url')
+    const page = await browser.post('/consent', { flow, csrf, decision: 'allow' })
+    expect(page.answer.code).toBeUndefined()
+    expect(page.form.action).toBe('/sign-in')
+    const signedIn = await browser.submit(page, { username: 'alice', password: 'alice' })
+    expect(signedIn.answer.code).toBeDefined()
   })
 
   it('a session lasts twelve hours', async () => {

@@ -24,6 +24,7 @@ export interface OpenFlow {
   readonly hash: string
   /** The secret of the browser: keys the tokens of its forms. */
   readonly secret: string
+  readonly created: Seconds
 }
 
 /** Which form of a flow a token is for. */
@@ -40,7 +41,7 @@ export async function beginFlow(
   const created = now()
   const flow = { hash: handleHash(id), browser: handleHash(secret), request, created, expires: created + flowLifetime }
   await store.insertFlow(pushedRequest === undefined ? flow : { ...flow, pushedRequest })
-  return { flow: { id, hash: flow.hash, secret }, cookie: renderCookie('browser', secret) }
+  return { flow: { id, hash: flow.hash, secret, created }, cookie: renderCookie('browser', secret) }
 }
 
 /**
@@ -57,8 +58,8 @@ export async function findFlow(
   const flow: Flow | undefined = known ? await store.findFlow(handleHash(id)) : undefined
   if (id === undefined || secret === undefined || !flow || flow.expires <= now()) throw new Refused('flow_unknown')
   if (!equalInConstantTime(flow.browser, handleHash(secret))) throw new Refused('flow_unknown')
-  const { hash, request, pushedRequest } = flow
-  return { request, ...(pushedRequest !== undefined && { pushedRequest }), flow: { id, hash, secret } }
+  const { hash, request, pushedRequest, created } = flow
+  return { request, ...(pushedRequest !== undefined && { pushedRequest }), flow: { id, hash, secret, created } }
 }
 
 /**

@@ -41,8 +41,11 @@ export async function findStep(
   return { step: 'done', signedIn }
 }
 
-/** Who has just signed in is fresh enough, but may be the wrong one. */
-function mustSignIn(
+/**
+ * Says whether who is signed in will not do: not fresh enough, or not the one that was asked for. Who has signed in for
+ * this request is fresh enough.
+ */
+export function mustSignIn(
   { prompt, maxAge, subjectHint }: AuthorizationRequest,
   client: Client,
   { signedIn: { session }, done }: { readonly signedIn: SignedIn; readonly done: Done },

@@ -3,7 +3,7 @@ import { findAskingClient } from '../authorization/authorization-request.ts'
 import { endFlow } from '../authorization/completion.ts'
 import { Declined } from '../authorization/declined.ts'
 import { findFlow, requireFormToken } from '../authorization/flow.ts'
-import { rememberConsent } from '../authorization/interaction.ts'
+import { mustSignIn, rememberConsent } from '../authorization/interaction.ts'
 import { formOfOwnPage } from '../authorization/own-page.ts'
 import { findSignedIn } from '../authorization/session.ts'
 import type { Context } from '../context.ts'
@@ -29,6 +29,10 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   requireFormToken(parameters, visit.flow, { page: 'consent', session: signedIn.session })
   switch (parameters.one('decision')) {
     case 'allow': {
+      // The page alone does not show that they did: its token can be made from what the browser keeps.
+      const done = signedIn.session.authenticated >= visit.flow.created ? 'signed-in' : 'nothing'
+      if (mustSignIn(visit.request, client, { signedIn, done }, context))
+        return await show({ step: 'sign-in' }, { inbound, visit, client }, context, { problem: 'expired' })
       const answer = await complete({ inbound, visit, client }, signedIn, context)
       await rememberConsent(visit.request, signedIn, context)
       return answer
