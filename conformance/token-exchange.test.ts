@@ -1,6 +1,6 @@
 import { type CertificatePair, createClientCertificate } from '@holdfast/pop/certificates'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Allowed, allow, api, introspected, otherApi, redeem, startPeopleServer } from './authorized.ts'
+import { type Allowed, allow, api, callback, introspected, otherApi, redeem, startPeopleServer } from './authorized.ts'
 import { claimsOf, declined, type Harness, type Sent } from './harness.ts'
 
 const grant_type = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -10,13 +10,15 @@ let server: Harness
 let certificate: CertificatePair
 let other: CertificatePair
 beforeAll(async () => {
-  const exchanges = { client_secret: 'secret', grant_types: [grant_type], scope: 'openid api1 api2' } as const
+  const exchanges = { client_secret: 'secret', grant_types: [grant_type], scope: 'openid api1 api2 shared' } as const
   server = await startPeopleServer((settings) => ({
     ...settings,
+    apis: settings.apis.map((each) => ({ ...each, scopes: [...(each.scopes ?? []), 'shared'] })),
     clients: [
       ...(settings.clients ?? []),
       { ...exchanges, client_id: 'gateway', introspects: [api] },
       { ...exchanges, client_id: 'stranger' },
+      { ...exchanges, client_id: 'web-shared', grant_types: ['authorization_code'], redirect_uris: [callback] },
       { ...exchanges, client_id: 'narrow', introspects: [api], scope: 'api2' },
       { ...exchanges, client_id: 'own', grant_types: [grant_type, 'client_credentials'] },
       { ...exchanges, client_id: 'slow', introspects: [api], access_token_lifetime: 80_000 },
@@ -134,6 +136,15 @@ describe('RFC 8693 exchanging an access token', () => {
     expect(answer.json.scope).toBe('api2')
     const asked = exchange(await subjectToken(), { client: 'narrow' }, { scope: 'api1' })
     expect(await declined(server, asked)).toMatchObject({ error: 'invalid_scope' })
+  })
+
+  it('[RFC8707-2] never goes where the person did not allow, though the scope would do there too', async () => {
+    const token = await subjectToken({ client: 'web-shared' }, { scope: 'openid shared', resources: [api] })
+    const asked = exchange(token, {}, { resource: otherApi })
+    expect(await declined(server, asked)).toMatchObject({ error: 'invalid_target', reason: 'resource_unknown' })
+    expect(claimsOf((await exchange(token)).json.access_token).aud).toBe(api)
+    const free = await subjectToken({ client: 'web-shared' }, { scope: 'openid shared' })
+    expect(claimsOf((await exchange(free, {}, { resource: otherApi })).json.access_token).aud).toBe(otherApi)
   })
 
   it('ends with the authorization that it follows from', async () => {

@@ -25,7 +25,7 @@ export const tokenExchange: Grant = {
     requireHolder(token, client, possession)
     const permission = {
       scope: bothAllow(token.scope, client.scope),
-      resources: [],
+      resources: standing.authorization?.resources ?? [],
       byPerson: standing.authorization !== undefined,
       namedBy: ['resource', 'audience'] as const,
     }
