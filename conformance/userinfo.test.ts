@@ -71,7 +71,7 @@ describe('RFC 6750 §3 what UserInfo declines', () => {
   })
 
   it.each([
-    ['a text that is no token', () => 'nonsense', 401, 'invalid_token', 'token_inactive'],
+    ['a text that is no token', (): string => 'nonsense', 401, 'invalid_token', 'token_inactive'],
     ['an altered token', async () => `${(await tokensFor()).access_token}A`, 401, 'invalid_token', 'token_inactive'],
     ['[OIDC.Core-2] an ID token', async () => (await tokensFor()).id_token, 401, 'invalid_token', 'token_inactive'],
     ['a refresh token', async () => (await tokensFor()).refresh_token, 401, 'invalid_token', 'token_inactive'],

@@ -42,11 +42,12 @@ describe('the credentials of development', () => {
 
   it('are renewed below the same CA three days before they end, and not before', async () => {
     expect((await keepCredentials(directory, at + 362 * day - 1)).server).toEqual(first.server)
-    const { server, mtls, pinned, ...kept } = await keepCredentials(directory, at + 362 * day)
+    const { server, mtls, pinned, web, ...kept } = await keepCredentials(directory, at + 362 * day)
     expect(kept).toEqual({ ca: first.ca, clientCa: first.clientCa, assertion: first.assertion })
     expect(server.certificate).not.toBe(first.server.certificate)
     expect(mtls.certificate).not.toBe(first.mtls.certificate)
     expect(pinned.certificate).not.toBe(first.pinned.certificate)
+    expect(web.certificate).not.toBe(first.web.certificate)
   })
 
   it('follow a CA that was made anew', async () => {

@@ -24,7 +24,7 @@ export const certificateSubjects = [
 ] as const
 
 /** The grants that a client can be registered for. RFC 6749, RFC 8628, RFC 8693. */
-export const grantTypes = [
+const grantTypes = [
   'client_credentials',
   'authorization_code',
   'refresh_token',

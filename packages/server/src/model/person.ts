@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** The most characters of a user name and of a password. */
-export const mostUsernameCharacters = 128
+const mostUsernameCharacters = 128
 export const mostPasswordCharacters = 1024
 
 const text = z.string().min(1).max(1024)
