@@ -1,7 +1,8 @@
 import { z } from 'zod'
 
-/** The most characters of a user name and of a password. */
 const mostUsernameCharacters = 128
+
+/** The most characters of a password. */
 export const mostPasswordCharacters = 1024
 
 const text = z.string().min(1).max(1024)
