@@ -156,6 +156,31 @@ describe('RFC 6749 §10.12 forms are taken from our own pages only', () => {
     for (const refused of [await browser.submit(asked, { decision: 'allow' }), await browser.submit(page, alice)])
       expect([refused.status, lastReason(server)]).toEqual([400, 'authorization_client_unknown'])
   })
+
+  it('[RFC9126-4] ends when the redirect URI is not the client’s any more, pushed or not', async () => {
+    const { administration } = server.server
+    const client = {
+      client_id: 'moving',
+      token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code'],
+      redirect_uris: [redirect, 'https://new.test/callback'],
+      scope: 'openid api1',
+    }
+    await administration.administer('client-add', { client })
+    const browser = openBrowser(server)
+    const page = await browser.authorize({ ...validRequest, client_id: 'moving' })
+    const asked = await browser.submit(page, alice)
+    const { request_uri } = (await push(server, { client_id: 'moving', client_secret: undefined })).json
+    const change = { redirect_uris: ['https://new.test/callback'] }
+    await administration.administer('client-edit', { clientId: 'moving', change })
+    for (const refused of [
+      await browser.submit(asked, { decision: 'allow' }),
+      await browser.submit(asked, { decision: 'deny' }),
+      await browser.submit(page, alice),
+      await browser.authorize({ client_id: 'moving', request_uri }),
+    ])
+      expect([refused.status, lastReason(server)]).toEqual([400, 'redirect_uri_unregistered'])
+  })
 })
 
 describe('pages', () => {

@@ -30,6 +30,20 @@ export async function findAskingClient(id: string | undefined, { clients }: Cont
 }
 
 /**
+ * Finds the client that waits for the answer to a request, and that it may still get it there: registrations change
+ * while people read. RFC 9126 §4.
+ * @throws {@link Refused} `authorization_client_unknown`, `redirect_uri_unregistered`
+ */
+export async function findWaitingClient(
+  { clientId, redirectUri }: AuthorizationRequest,
+  context: Context,
+): Promise<Client> {
+  const client = await findAskingClient(clientId, context)
+  if (!isRegisteredRedirectUri(redirectUri, client)) throw new Refused('redirect_uri_unregistered')
+  return client
+}
+
+/**
  * Makes certain where the answer goes, before anything else is judged: whatever is wrong here is told to the person,
  * never sent anywhere. RFC 6749 §4.1.2.1, RFC 9700 §4.11.
  * @throws {@link Refused} `redirect_uri_missing`, `redirect_uri_unregistered`

@@ -2,6 +2,7 @@ import { type Parameters, Refused, type Seconds } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { AuthorizationRequest, PushedRequest } from '../model/authorization.ts'
 import type { Client } from '../model/client.ts'
+import { isRegisteredRedirectUri } from '../model/redirect-uri.ts'
 import { createHandle, handleHash } from '../tokens/handle.ts'
 
 /** From the push to the visit of the authorization endpoint. RFC 9126 §2.2. */
@@ -25,16 +26,14 @@ export function isPushed(requestUri: string): boolean {
 /**
  * Finds the pushed request that a browser brings: the same client's and in time. It is used up at the end of the flow,
  * so that a page can be loaded twice. RFC 9126 §4, §7.3.
- * @throws {@link Refused} `request_uri_unknown`
+ * @throws {@link Refused} `request_uri_unknown`, `redirect_uri_unregistered`
  */
-export async function findPushed(
-  requestUri: string,
-  { client_id }: Client,
-  { store, now }: Context,
-): Promise<PushedRequest> {
+export async function findPushed(requestUri: string, client: Client, { store, now }: Context): Promise<PushedRequest> {
   const handle = requestUri.slice(prefix.length)
   const found = /^[A-Za-z0-9_-]{43}$/.test(handle) ? await store.findPushedRequest(handleHash(handle)) : undefined
-  if (!found || found.expires <= now() || found.request.clientId !== client_id) throw new Refused('request_uri_unknown')
+  if (!found || found.expires <= now() || found.request.clientId !== client.client_id)
+    throw new Refused('request_uri_unknown')
+  if (!isRegisteredRedirectUri(found.request.redirectUri, client)) throw new Refused('redirect_uri_unregistered')
   return found
 }
 

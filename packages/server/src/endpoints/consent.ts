@@ -1,5 +1,5 @@
 import { type Inbound, Refused } from '@holdfast/pop'
-import { findAskingClient } from '../authorization/authorization-request.ts'
+import { findWaitingClient } from '../authorization/authorization-request.ts'
 import { endFlow } from '../authorization/completion.ts'
 import { Declined } from '../authorization/declined.ts'
 import { findFlow, requireFormToken } from '../authorization/flow.ts'
@@ -23,7 +23,7 @@ export const consent: Endpoint = {
 async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const parameters = formOfOwnPage(inbound, ['flow', 'csrf', 'decision'])
   const visit = await findFlow(inbound, parameters, context)
-  const client = await findAskingClient(visit.request.clientId, context)
+  const client = await findWaitingClient(visit.request, context)
   const signedIn = await findSignedIn(inbound, context)
   if (!signedIn) return await show({ step: 'sign-in' }, { inbound, visit, client }, context, { problem: 'expired' })
   requireFormToken(parameters, visit.flow, { page: 'consent', session: signedIn.session })

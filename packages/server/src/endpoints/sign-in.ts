@@ -1,5 +1,5 @@
 import { type Inbound, type Parameters, type Reason, Refused } from '@holdfast/pop'
-import { findAskingClient } from '../authorization/authorization-request.ts'
+import { findWaitingClient } from '../authorization/authorization-request.ts'
 import { findFlow, type OpenFlow, requireFormToken, type Visit } from '../authorization/flow.ts'
 import { formOfOwnPage } from '../authorization/own-page.ts'
 import { beginSession, findSignedIn } from '../authorization/session.ts'
@@ -29,7 +29,7 @@ interface Submitted extends Coming {
 async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const parameters = formOfOwnPage(inbound, ['flow', 'csrf', 'step', 'username', 'password', 'account'])
   const visit = await findFlow(inbound, parameters, context)
-  const client = await findAskingClient(visit.request.clientId, context)
+  const client = await findWaitingClient(visit.request, context)
   const submitted = { inbound, parameters, visit, client }
   return await (parameters.one('step') === 'choose' ? choose(submitted, context) : enter(submitted, context))
 }
