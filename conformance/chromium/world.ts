@@ -33,6 +33,15 @@ export async function startWorld(): Promise<World> {
     ],
     authorizationDetails: { payment: {} },
     people: {
+      upstream: [
+        {
+          id: 'corporate',
+          name: 'Example Corp',
+          issuer: 'https://login.example',
+          client_id: 'holdfast',
+          client_secret: 'secret',
+        },
+      ],
       directory: [
         { username: 'alice', password: 'alice', name: 'Alice Example', email: 'alice@example.com' },
         { username: 'bob', password: 'bob' },
