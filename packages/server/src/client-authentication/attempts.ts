@@ -72,8 +72,8 @@ function pair(client: string, address = ''): string {
   return `${networkOf(address)} ${client.slice(0, 256)}`
 }
 
-/** Who has an IPv6 address has the 2^64 beside it. RFC 6177. */
-function networkOf(address: string): string {
+/** Whom an address stands for: who has an IPv6 address has the 2^64 beside it. RFC 6177. */
+export function networkOf(address: string): string {
   if (!address.includes(':')) return address
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1]
   if (mapped !== undefined) return mapped

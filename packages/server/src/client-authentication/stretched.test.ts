@@ -37,6 +37,22 @@ describe('turns', () => {
     expect(await Promise.all(works)).toEqual([0, 1, 2, 3])
   })
 
+  it('[A31] go round: who floods from one place keeps nobody else waiting', async () => {
+    const turns = createTurns()
+    const done: string[] = []
+    const wait = (from: string) =>
+      turns(async () => {
+        await tick()
+        done.push(from)
+      }, from)
+    const all = [...Array.from({ length: 20 }, () => wait('flood')), wait('one'), wait('other'), wait('one')]
+    await Promise.all(all)
+    expect(done.indexOf('one')).toBeLessThan(5)
+    expect(done.indexOf('other')).toBeLessThan(5)
+    expect(done.lastIndexOf('one')).toBeLessThan(7)
+    expect(done).toHaveLength(23)
+  })
+
   it('come after work that failed', async () => {
     const turns = createTurns()
     const failing = () => turns(() => Promise.reject(new Error('broken')))

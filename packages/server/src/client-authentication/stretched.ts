@@ -2,8 +2,12 @@ import { argon2, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Refused } from '@holdfast/pop'
 
-/** Runs work when its turn comes. @throws Refused `client_busy` when it does not come in time */
-export type Turns = <T>(work: () => Promise<T>) => Promise<T>
+/**
+ * Runs work when its turn comes. Who comes from one place stands in one line, and the lines take turns: a flood from
+ * one place keeps nobody waiting but itself.
+ * @throws Refused `client_busy` when it does not come in time
+ */
+export type Turns = <T>(work: () => Promise<T>, from?: string) => Promise<T>
 
 const derive = promisify(argon2)
 
@@ -14,8 +18,14 @@ const longestWait = 1000
 /** Runs a few at once; the others wait their turn, but not for ever. One for the process: it bounds memory and cores. */
 export function createTurns(): Turns {
   let running = 0
-  const waiting: (() => void)[] = []
-  const turn = (): Promise<void> =>
+  const lines = new Map<string, Set<() => void>>()
+
+  const leave = (from: string, start: () => void): void => {
+    const line = lines.get(from)
+    line?.delete(start)
+    if (line?.size === 0) lines.delete(from)
+  }
+  const turn = (from: string): Promise<void> =>
     new Promise((resolve, reject) => {
       const start = () => {
         clearTimeout(timer)
@@ -23,19 +33,29 @@ export function createTurns(): Turns {
         resolve()
       }
       const timer = setTimeout(() => {
-        waiting.splice(waiting.indexOf(start), 1)
+        leave(from, start)
         reject(new Refused('client_busy', { retryAfter: 1 }))
       }, longestWait)
       if (running < atOnce) start()
-      else waiting.push(start)
+      else lines.set(from, (lines.get(from) ?? new Set()).add(start))
     })
-  return async (work) => {
-    await turn()
+  const next = (): void => {
+    const [first] = lines
+    if (!first) return
+    const [from, line] = first
+    const [start] = line
+    lines.delete(from)
+    if (line.size > 1) lines.set(from, line)
+    if (start) line.delete(start)
+    start?.()
+  }
+  return async (work, from = '') => {
+    await turn(from)
     try {
       return await work()
     } finally {
       running--
-      waiting.shift()?.()
+      next()
     }
   }
 }

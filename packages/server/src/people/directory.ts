@@ -1,5 +1,6 @@
 import { createHmac, hash } from 'node:crypto'
 import { chooseSecret } from '../administration/client-secret.ts'
+import { networkOf } from '../client-authentication/attempts.ts'
 import { matchesStretched, type Turns } from '../client-authentication/stretched.ts'
 import type { Attempts } from '../context.ts'
 import { type DirectoryEntry, mostPasswordCharacters, normalUsername } from '../model/person.ts'
@@ -46,13 +47,16 @@ export async function createDirectory(
       if (username === undefined || password.length > mostPasswordCharacters) return undefined
       attempts.requireLeft(username, address)
       const entry = byUsername.get(username)
-      return turns(async () => {
-        attempts.requireLeft(username, address)
-        const matches = await matchesStretched(entry?.passwordHash ?? standIn(username), password.normalize('NFC'))
-        if (matches && entry?.passwordHash !== undefined && !entry.person.disabled) return entry.person
-        attempts.failed(username, address)
-        return undefined
-      })
+      return turns(
+        async () => {
+          attempts.requireLeft(username, address)
+          const matches = await matchesStretched(entry?.passwordHash ?? standIn(username), password.normalize('NFC'))
+          if (matches && entry?.passwordHash !== undefined && !entry.person.disabled) return entry.person
+          attempts.failed(username, address)
+          return undefined
+        },
+        networkOf(address ?? ''),
+      )
     },
     async find(subject) {
       return bySubject.get(subject)
