@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Browser, openBrowser, refusalOn } from './browser.ts'
 import type { Harness } from './harness.ts'
@@ -114,6 +115,13 @@ describe('OpenID Connect RP-Initiated Logout', () => {
     expect((await browser.submit(page, { decision: 'sign-out', ...fields }, sent)).status).toBe(403)
     expect(await isSignedIn(browser)).toBe(true)
   })
+})
+
+it('takes no answer that anybody could have sent: without a session there is no token', async () => {
+  const csrf = createHmac('sha256', '').update('sign-out').digest('base64url')
+  const sent = await openBrowser(server).post('/sign-out', { csrf, decision: 'sign-out' })
+  expect([sent.status, lastReason(server)]).toEqual([403, 'page_token_wrong'])
+  expect(sent.headers['set-cookie']).toBeUndefined()
 })
 
 describe('OpenID Connect Core §3.1.2.1 id_token_hint', () => {

@@ -45,7 +45,8 @@ export function signOutToken(inbound: Pick<Inbound, 'headers'>): string {
 
 /** @throws {@link Refused} `page_token_wrong` */
 export function requireSignOutToken(inbound: Pick<Inbound, 'headers'>, parameters: Parameters): void {
-  if (!equalInConstantTime(parameters.one('csrf') ?? '', signOutToken(inbound))) throw new Refused('page_token_wrong')
+  const isOurs = equalInConstantTime(parameters.one('csrf') ?? '', signOutToken(inbound))
+  if (!isOurs || readCookie(inbound, 'session') === undefined) throw new Refused('page_token_wrong')
 }
 
 function findNext(parameters: Parameters, client: Client | undefined): string | undefined {
