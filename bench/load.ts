@@ -21,6 +21,8 @@ export interface Measured {
   readonly failed: number
   /** The share of its core that the generator used. */
   readonly busy: number
+  /** Seconds. */
+  readonly duration: number
 }
 
 const folder = process.argv[2] ?? ''
@@ -45,6 +47,7 @@ process.on('message', async ({ url, seconds, method, headers, body, amount }: Lo
     requests,
     perSecond: requests / result.duration,
     failed,
+    duration: result.duration,
     busy: (user + system) / 1e6 / result.duration,
   } satisfies Measured)
 })

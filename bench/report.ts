@@ -5,6 +5,8 @@ export interface Round {
   readonly cpu: number
   /** The share of its core that the load generator used. */
   readonly busy: number
+  /** The share of its core that the server used. */
+  readonly serverBusy: number
 }
 
 /** The medians of a target, and its ratios to Holdfast's, round by round. */
@@ -13,6 +15,7 @@ export interface Row {
   /** Microseconds. */
   readonly cpu: number
   readonly busy: number
+  readonly serverBusy: number
   /** Holdfast's rate over this one's. */
   readonly rateRatio: Spread
   /** This one's CPU per request over Holdfast's. */
@@ -43,8 +46,11 @@ const goals: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 }
 const mostMemoryGrowth = 20
 
-/** Where the generator is busier than this, rates say more of it than of the server. */
-const tooBusy = 0.85
+/**
+ * A rate says something of a server that keeps its core this busy, while the generator does not. Otherwise the
+ * generator was the limit, or other programs took the core.
+ */
+const busyEnough = 0.85
 
 /** Compares every target with Holdfast, round by round, so that a machine's drift cancels. */
 export function compare(name: string, seen: Readonly<Record<string, readonly Round[]>>): Comparison {
@@ -56,12 +62,14 @@ export function compare(name: string, seen: Readonly<Record<string, readonly Rou
         perSecond: median(rounds.map((round) => round.perSecond)),
         cpu: median(rounds.map((round) => round.cpu)) * 1e6,
         busy: median(rounds.map((round) => round.busy)),
+        serverBusy: median(rounds.map((round) => round.serverBusy)),
         rateRatio: spread(rounds.map((round, index) => (ours[index]?.perSecond ?? 0) / round.perSecond)),
         cpuRatio: spread(rounds.map((round, index) => round.cpu / (ours[index]?.cpu ?? 1))),
       },
     ]),
   )
-  const counts = Object.values(rows).some(({ busy }) => busy > tooBusy) ? 'cpu' : 'rate'
+  const isLimit = Object.values(rows).every(({ busy, serverBusy }) => busy <= busyEnough && serverBusy >= busyEnough)
+  const counts = isLimit ? 'rate' : 'cpu'
   const reached = (who: string) => (counts === 'cpu' ? rows[who]?.cpuRatio[1] : rows[who]?.rateRatio[1]) ?? 0
   return {
     rows,
@@ -100,20 +108,24 @@ export function render(results: {
 function table({ rows, counts, goals: wanted }: Comparison): string[] {
   const lines = [
     '',
-    `  ${'target'.padEnd(27)}${'req/s'.padStart(8)}${'CPU us/req'.padStart(12)}${'generator'.padStart(11)}   Holdfast is, by rate      by CPU`,
+    `  ${'target'.padEnd(27)}${'req/s'.padStart(8)}${'CPU us/req'.padStart(12)}${'generator'.padStart(11)}${'server'.padStart(8)}   Holdfast is, by rate      by CPU`,
   ]
-  for (const [who, { perSecond, cpu, busy, rateRatio, cpuRatio }] of Object.entries(rows)) {
+  for (const [who, { perSecond, cpu, busy, serverBusy, rateRatio, cpuRatio }] of Object.entries(rows)) {
     const ratios = who === 'holdfast' ? '' : `   ${times(rateRatio)}   ${times(cpuRatio)}`
     lines.push(
-      `  ${who.padEnd(27)}${perSecond.toFixed(0).padStart(8)}${cpu.toFixed(1).padStart(12)}${`${(busy * 100).toFixed(0)} %`.padStart(11)}${ratios}`,
+      `  ${who.padEnd(27)}${perSecond.toFixed(0).padStart(8)}${cpu.toFixed(1).padStart(12)}${percent(busy).padStart(11)}${percent(serverBusy).padStart(8)}${ratios}`,
     )
   }
-  lines.push('', `  The ${counts === 'cpu' ? 'CPU ratio counts: the generator was the limit' : 'rate ratio counts'}.`)
+  lines.push('', `  The ${counts === 'cpu' ? 'CPU ratio counts: a server was not the limit' : 'rate ratio counts'}.`)
   for (const { over, wanted: goal, reached } of wanted)
     lines.push(
       `  ${reached.toFixed(2)} times ${over} (at least ${goal} wanted: ${reached >= goal ? 'reached' : 'missed'})`,
     )
   return lines
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`
 }
 
 function times([low, middle, high]: Spread): string {
