@@ -157,6 +157,17 @@ describe('RFC 8693 exchanging an access token', () => {
   })
 })
 
+it('[RFC8693-2.2.1] what was given in exchange ends while the client is disabled that the person allowed', async () => {
+  const { access_token } = (await exchange(await subjectToken({ client: 'web-shared' }))).json
+  expect(await introspected(server, access_token)).toMatchObject({ active: true, client_id: 'gateway' })
+  const clients = server.settings.clients ?? []
+  const isDisabled = ({ client_id }: { client_id: string }) => client_id === 'web-shared'
+  await server.restart({ clients: clients.map((each) => ({ ...each, disabled: isDisabled(each) })) })
+  expect(await introspected(server, access_token)).toEqual({ active: false })
+  await server.restart()
+  expect(await introspected(server, access_token)).toMatchObject({ active: true })
+})
+
 describe('RFC 8693 §2.2.2 what is not exchanged', () => {
   it.each([
     ['[RFC8693-2.1-1] no token', { subject_token: undefined }, 'subject_token_missing'],

@@ -52,13 +52,17 @@ export async function findStanding(token: PresentedToken, context: Context): Pro
   return authorization && { authorization }
 }
 
-/** Finds an authorization that stands and whose person is there and enabled. */
+/**
+ * Finds an authorization that stands, whose person is there and enabled, and so is the client that it was given to: what
+ * others got in exchange ends with it.
+ */
 export async function findAuthorization(
   id: string,
-  { store, people }: Pick<Context, 'store' | 'people'>,
+  { store, people, clients }: Pick<Context, 'store' | 'people' | 'clients'>,
 ): Promise<Authorization | undefined> {
   const authorization = await store.findAuthorization(id)
-  const person = authorization && (await people.find(authorization.subject))
+  const client = authorization && (await clients.find(authorization.clientId))
+  const person = client && !client.disabled ? await people.find(authorization.subject) : undefined
   return person && !person.disabled ? authorization : undefined
 }
 
