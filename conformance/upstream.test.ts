@@ -111,6 +111,35 @@ describe('OpenID Connect Core §3.1 sign-in through oidc-provider', () => {
     expect((await leave(browser, page)).searchParams.get('prompt')).toBe('login')
   })
 
+  it.each([{ prompt: 'login' }, { max_age: '3600' }])('takes a new sign-in for %o, and says when', async (asked) => {
+    const { browser, page } = await open(asked)
+    expect((await browser.get(await comeBack(browser, page, 'alice-there'))).answer.code).toBeDefined()
+  })
+
+  it.each([{ prompt: 'login' }, { max_age: '3600' }])(
+    'does not take an old one for %o, whatever the browser leaves out on its way there',
+    async (asked) => {
+      const { browser, page } = await open(asked)
+      const leaveOut = ({ searchParams }: URL) => {
+        for (const name of ['prompt', 'max_age']) searchParams.delete(name)
+      }
+      const answered = await browser.get(await comeBack(browser, page, 'alice-there', leaveOut))
+      expect(answered.answer).toMatchObject({ error: 'login_required' })
+      expect([...browser.cookies.keys()]).not.toContain('__Host-session')
+    },
+  )
+
+  it('does not take one from before the client asked', async () => {
+    server.advance(70)
+    try {
+      const { browser, page } = await open({ prompt: 'login' })
+      const answered = await browser.get(await comeBack(browser, page, 'alice-there'))
+      expect(answered.answer).toMatchObject({ error: 'login_required' })
+    } finally {
+      server.advance(-70)
+    }
+  })
+
   it.each([
     ['whom nobody here knows', 'mallory'],
     ['whose link is to another provider', 'eve-there'],
@@ -220,9 +249,15 @@ async function leave(browser: Browser, page: Page): Promise<URL> {
 }
 
 /** Signs in there with the pages that oidc-provider has for tests, and gives the path that it sends the browser back to. */
-async function comeBack(browser: Browser, page: Page, sub: string): Promise<string> {
+async function comeBack(
+  browser: Browser,
+  page: Page,
+  sub: string,
+  change: (url: URL) => void = () => undefined,
+): Promise<string> {
   const jar = new Map<string, string>()
   let next = await leave(browser, page)
+  change(next)
   let form: Record<string, string> | undefined
   for (let steps = 0; steps < 12 && next.origin === upstreamIssuer; steps++) {
     const answer = await undiciFetch(next, {

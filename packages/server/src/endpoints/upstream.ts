@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto'
-import { equalInConstantTime, type Inbound, parseParameters, Refused } from '@holdfast/pop'
-import { findAskingClient } from '../authorization/authorization-request.ts'
-import { findFlow, type OpenFlow } from '../authorization/flow.ts'
+import { equalInConstantTime, type Inbound, parseParameters, Refused, type Seconds } from '@holdfast/pop'
+import { findWaitingClient } from '../authorization/authorization-request.ts'
+import { Declined } from '../authorization/declined.ts'
+import { findFlow, type OpenFlow, type Visit } from '../authorization/flow.ts'
 import { beginSession } from '../authorization/session.ts'
 import type { Context } from '../context.ts'
-import type { Upstream, UpstreamAttempt } from '../ports/upstream.ts'
+import type { AuthorizationRequest } from '../model/authorization.ts'
+import type { Upstream, UpstreamAttempt, UpstreamIdentity } from '../ports/upstream.ts'
 import type { Settings } from '../settings.ts'
 import { createHandle } from '../tokens/handle.ts'
 import { behindIssuer, type Endpoint, type Outbound, queryOf } from './endpoint.ts'
@@ -12,6 +14,9 @@ import { seeOther } from './page.ts'
 import { renderPageRefusal } from './page-refusal.ts'
 import { proceed } from './visit.ts'
 import { upstreamPaths } from './visit-page.ts'
+
+/** How far the clocks of the two providers may be apart. */
+const clockTolerance: Seconds = 60
 
 const callbackPaths = behindIssuer('/sign-in/callback')
 
@@ -36,8 +41,7 @@ async function begin(inbound: Inbound, context: Context): Promise<Outbound> {
   const { request, flow } = await findFlow(inbound, parameters, context)
   const upstream = findUpstream(parameters.one('upstream'), context)
   const attempt = attemptOf(flow, upstream, createHandle(context.primitives.random), context.settings)
-  const fresh = request.prompt.includes('login') || request.maxAge !== undefined
-  return seeOther(await upstream.begin(attempt, { fresh }))
+  return seeOther(await upstream.begin(attempt, { fresh: mustBeFresh(request) }))
 }
 
 async function finish(inbound: Inbound, context: Context): Promise<Outbound> {
@@ -47,12 +51,23 @@ async function finish(inbound: Inbound, context: Context): Promise<Outbound> {
   const upstream = findUpstream(name, context)
   const attempt = attemptOf(visit.flow, upstream, salt, context.settings)
   if (!equalInConstantTime(state, attempt.state)) throw new Refused('page_token_wrong')
-  const client = await findAskingClient(visit.request.clientId, context)
+  const client = await findWaitingClient(visit.request, context)
   const identity = await upstream.finish(answerAt(attempt.redirectUri, inbound), attempt)
+  requireFresh(identity, visit)
   const person = await context.people.findUpstream?.(identity)
   if (!person || person.disabled) throw new Refused('upstream_person_unknown')
   const { signedIn, cookie } = await beginSession(inbound, person, identity.methods, context)
   return await proceed({ inbound, visit, client, signedIn, done: 'signed-in', cookies: [cookie] }, context)
+}
+
+function mustBeFresh({ prompt, maxAge }: AuthorizationRequest): boolean {
+  return prompt.includes('login') || maxAge !== undefined
+}
+
+/** The browser carries the wish for a new sign-in there, and may lose it on the way: what counts is what the provider says. */
+function requireFresh({ authenticated = 0 }: UpstreamIdentity, { request, flow }: Visit & { flow: OpenFlow }): void {
+  if (mustBeFresh(request) && authenticated < flow.created - clockTolerance)
+    throw new Declined('login_required', request)
 }
 
 /** The answer at the address that the provider was given, whatever listener took it. */

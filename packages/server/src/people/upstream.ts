@@ -38,7 +38,7 @@ export function createUpstream(
         nonce,
         code_challenge: await openid.calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
-        ...(fresh && { prompt: 'login' }),
+        ...(fresh && { prompt: 'login', max_age: '0' }),
       }
       return openid.buildAuthorizationUrl(await configuration(), parameters).href
     },
@@ -47,7 +47,9 @@ export function createUpstream(
       const tokens = await redeem(await configuration(), answer, checks)
       const claims = tokens.claims()
       if (!claims) throw new Refused('upstream_refused')
-      return { issuer, sub: claims.sub, methods: isStringArray(claims.amr) ? claims.amr : [] }
+      const { sub, amr, auth_time: authenticated } = claims
+      const methods = isStringArray(amr) ? amr : []
+      return { issuer, sub, methods, ...(typeof authenticated === 'number' && { authenticated }) }
     },
     close: () => connections.close(),
   }

@@ -1,3 +1,5 @@
+import type { Seconds } from '@holdfast/pop'
+
 /** What ties an answer of another provider to the browser and the flow that asked. */
 export interface UpstreamAttempt {
   readonly redirectUri: string
@@ -13,6 +15,8 @@ export interface UpstreamIdentity {
   readonly sub: string
   /** How they showed who they are, where the provider says so. RFC 8176. */
   readonly methods: readonly string[]
+  /** When, where the provider says so: it must, where they had to show it anew. OpenID Connect Core §2. */
+  readonly authenticated?: Seconds
 }
 
 /** Another OpenID provider at which people can sign in. */
