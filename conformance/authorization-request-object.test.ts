@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openBrowser, refusalOn } from './browser.ts'
 import { type Harness, signatureOf } from './harness.ts'
-import { declinedPush, lastReason, redirect, startVisits, validRequest, visitClients } from './visit.ts'
+import { declinedPush, lastReason, redirect, signIn, startVisits, validRequest, visitClients } from './visit.ts'
 
 const ours = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const theirs = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -210,6 +210,21 @@ describe('RFC 9101 signed request objects', () => {
 })
 
 describe('RFC 9396 authorization_details', () => {
+  const members = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, each) => [`m${each}`, each]))
+
+  it('are taken as long as the page shows them whole', async () => {
+    const longest = { note: 'x'.repeat(200), ['x'.repeat(80)]: 1, a: [[[1]]], ...members(21) }
+    const form = {
+      ...validRequest,
+      client_id: 'asking',
+      authorization_details: JSON.stringify([{ type: 'account', ...longest }]),
+    }
+    const page = await signIn(openBrowser(server), form)
+    expect(page.form.action).toBe('/consent')
+    expect(page.text).toContain('x'.repeat(200))
+    expect(page.text).not.toContain('…')
+  })
+
   const payment = { type: 'payment', amount: 12 }
   const ask = (details: unknown) =>
     openBrowser(server).authorize({
@@ -240,6 +255,10 @@ describe('RFC 9396 authorization_details', () => {
     ['no type', [{ amount: 12 }], 'authorization_details_type'],
     ['a member that the type lacks', [{ ...payment, more: 1 }], 'authorization_details_invalid'],
     ['a value out of bounds', [{ ...payment, amount: -1 }], 'authorization_details_invalid'],
+    ['a text that no page shows whole', [{ type: 'account', note: 'x'.repeat(201) }], 'authorization_details_invalid'],
+    ['a name that no page shows whole', [{ type: 'account', ['x'.repeat(81)]: 1 }], 'authorization_details_invalid'],
+    ['more members than a page shows', [{ type: 'account', ...members(25) }], 'authorization_details_invalid'],
+    ['more depth than a page shows', [{ type: 'account', a: [[[[1]]]] }], 'authorization_details_invalid'],
     ['actions that are no list', [{ type: 'account', actions: 'read' }], 'authorization_details_invalid'],
   ])('[RFC9396-5] refuses %s', async (_, details, reason) => {
     const page = await ask(details)

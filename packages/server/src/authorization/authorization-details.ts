@@ -1,6 +1,7 @@
 import { isJsonObject, isStringArray, type JsonObject, parseJsonValue, Refused } from '@holdfast/pop'
 import { z } from 'zod'
 import type { Client } from '../model/client.ts'
+import { isReadable } from '../pages/asks.ts'
 import type { Settings } from '../settings.ts'
 
 const longestText = 8192
@@ -8,7 +9,7 @@ const mostDetails = 20
 
 /**
  * Parses what a request asks for beyond scopes: each object is of a type that the settings describe and the client may
- * use, and valid for it. RFC 9396 §2, §5.
+ * use, valid for it, and no more than people can be shown. RFC 9396 §2, §5.
  * @throws {@link Refused} `authorization_details_malformed`, `authorization_details_type`, `authorization_details_invalid`
  */
 export function parseAuthorizationDetails(
@@ -22,7 +23,11 @@ export function parseAuthorizationDetails(
     const type = allowed.find((each) => each === detail.type)
     const known = type !== undefined && Object.hasOwn(types, type) ? types[type] : undefined
     if (!known) throw new Refused('authorization_details_type')
-    if (!hasCommonForm(detail) || (known.schema && !validatorOf(known.schema).safeParse(detail).success))
+    if (
+      !hasCommonForm(detail) ||
+      !isReadable(detail) ||
+      (known.schema && !validatorOf(known.schema).safeParse(detail).success)
+    )
       throw new Refused('authorization_details_invalid')
   }
   return details

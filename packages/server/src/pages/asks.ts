@@ -36,6 +36,27 @@ function isBuiltIn(scope: string, scopes: Words['scopes']): scope is keyof Words
 const mostDepth = 4
 const mostMembers = 24
 const mostCharacters = 200
+const mostOfName = 80
+
+/** Says whether the page shows a detail whole: nobody can allow what they do not see. */
+export function isReadable({ type: _, ...members }: JsonObject): boolean {
+  return isWhole(members, 0)
+}
+
+function isWhole(value: unknown, depth: number): boolean {
+  if (typeof value === 'string') return isShort(value, mostCharacters)
+  if (typeof value !== 'object' || value === null) return true
+  const members = Object.entries(value)
+  return (
+    depth < mostDepth &&
+    members.length <= mostMembers &&
+    members.every(([name, each]) => isShort(spaced(name), mostOfName) && isWhole(each, depth + 1))
+  )
+}
+
+function isShort(text: string, most: number): boolean {
+  return Array.from(text.normalize('NFC')).length <= most
+}
 
 /** `authorization_details` as lists of names and values. RFC 9396. */
 export function authorizationDetails(details: readonly JsonObject[], look: Look): Html {
@@ -60,7 +81,9 @@ function written(value: unknown, look: Look, depth: number): Html | string {
   if (members.length === 0) return ''
   const shown = members
     .slice(0, mostMembers)
-    .map(([name, each]) => html`<dt>${foreign(spaced(name), 80)}</dt><dd>${written(each, look, depth + 1)}</dd>`)
+    .map(
+      ([name, each]) => html`<dt>${foreign(spaced(name), mostOfName)}</dt><dd>${written(each, look, depth + 1)}</dd>`,
+    )
   return html`<dl>${shown}${members.length > mostMembers && html`<dt>…</dt><dd></dd>`}</dl>`
 }
 
