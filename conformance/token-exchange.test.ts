@@ -17,6 +17,7 @@ beforeAll(async () => {
     clients: [
       ...(settings.clients ?? []),
       { ...exchanges, client_id: 'gateway', introspects: [api] },
+      { ...exchanges, client_id: 'gateway-reference', introspects: [api], access_token_format: 'reference' },
       { ...exchanges, client_id: 'stranger' },
       { ...exchanges, client_id: 'web-shared', grant_types: ['authorization_code'], redirect_uris: [callback] },
       { ...exchanges, client_id: 'narrow', introspects: [api], scope: 'api2' },
@@ -104,6 +105,17 @@ describe('RFC 8693 exchanging an access token', () => {
     expect((await introspected(server, second.json.access_token)).act).toEqual({
       sub: 'gateway',
       act: { sub: 'gateway' },
+    })
+  })
+
+  it.each(['gateway', 'gateway-reference'])('[RFC8693-4.1] keeps eight who acted, and not nine: %s', async (client) => {
+    let token = await subjectToken()
+    for (let actors = 0; actors < 8; actors++) token = (await exchange(token, { client })).json.access_token
+    expect(await introspected(server, token)).toMatchObject({ active: true })
+    expect(await declined(server, exchange(token, { client }))).toMatchObject({
+      status: 400,
+      error: 'invalid_request',
+      reason: 'actors_too_many',
     })
   })
 

@@ -396,6 +396,7 @@ export const refusals = {
     'RFC8693-2.1',
     'actor_token is not supported: who acts is the client.',
   ),
+  actors_too_many: row('invalid_request', 'RFC8693-4.1', 'Too many clients have acted one after the other.'),
   subject_token_inactive: row('invalid_request', 'RFC8693-2.2.2', 'The subject token is not acceptable.'),
   subject_token_not_for_client: row('invalid_request', 'RFC8693-2.2.2', 'The subject token is not acceptable.'),
   subject_token_key_not_shown: row(

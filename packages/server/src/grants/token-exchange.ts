@@ -1,4 +1,12 @@
-import { confirmationOf, type Parameters, type Possession, Refused, requireConfirmed } from '@holdfast/pop'
+import {
+  confirmationOf,
+  isJsonObject,
+  type JsonObject,
+  type Parameters,
+  type Possession,
+  Refused,
+  requireConfirmed,
+} from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Client } from '../model/client.ts'
 import { findPresentedToken, findStanding, type PresentedToken, type Standing } from '../tokens/presented-token.ts'
@@ -9,6 +17,9 @@ const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
 
 /** Longer texts are no token of ours. */
 const longestToken = 16_384
+
+/** So many can have acted one after the other: each is written into the token. */
+const mostActors = 8
 
 /**
  * A client trades an access token of ours for another one for the same subject, and is recorded as who acts. RFC 8693.
@@ -23,6 +34,7 @@ export const tokenExchange: Grant = {
     if (authentication === 'none') throw new Refused('exchange_client_public')
     const { token, standing } = await requireSubjectToken(parameters, context)
     requireHolder(token, client, possession)
+    if (countActors(token.actor) >= mostActors) throw new Refused('actors_too_many')
     const permission = {
       scope: bothAllow(token.scope, client.scope),
       resources: standing.authorization?.resources ?? [],
@@ -82,6 +94,12 @@ function requireHolder(
   } catch (cause) {
     throw new Refused('subject_token_key_not_shown', { cause })
   }
+}
+
+function countActors(actor: JsonObject | undefined): number {
+  let count = 0
+  for (let each: unknown = actor; isJsonObject(each); each = each.act) count++
+  return count
 }
 
 function bothAllow(one: string, other: string): string {
