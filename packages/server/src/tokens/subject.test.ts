@@ -30,6 +30,13 @@ describe('OpenID Connect Core §8 subjects', () => {
     expect(seenBy('a', ...uris)).not.toBe(seenBy('b', ...uris))
   })
 
+  it('are its own for a client that registered itself, whatever host it claims', () => {
+    const itself = { ...client('b', 'https://a.test/cb'), registration_access_token_hash: 'A'.repeat(43) }
+    const claimed = subjectFor(itself, 'user:alice', { pairwise })
+    expect(claimed).not.toBe(seenBy('a', 'https://a.test/cb'))
+    expect(claimed).not.toBe('user:alice')
+  })
+
   it('differ between people and between servers', () => {
     const other = createPairwise(new Uint8Array(32).fill(8))
     const subjects = [pairwise('sector', 'user:alice'), pairwise('sector', 'user:bob'), other('sector', 'user:alice')]

@@ -19,8 +19,12 @@ export function createPairwise(encryptionKey: Uint8Array): Context['pairwise'] {
       .digest('base64url')}`
 }
 
-/** The one host of a client's redirect URIs on the web, or the client alone. OpenID Connect Core §8.1. */
-function sectorOf({ client_id, application_type, redirect_uris }: Client): string {
+/**
+ * The one host of a client's redirect URIs on the web, or the client alone. OpenID Connect Core §8.1. What a client wrote
+ * into its own registration may be the host of another, and needs no code there: it has device codes and refresh tokens.
+ */
+function sectorOf({ client_id, application_type, redirect_uris, registration_access_token_hash }: Client): string {
+  if (registration_access_token_hash !== undefined) return client_id
   const hosts = new Set(redirect_uris.map((uri) => (URL.canParse(uri) ? new URL(uri).host : '')))
   const [host] = hosts
   return application_type === 'web' && hosts.size === 1 && host ? host : client_id
