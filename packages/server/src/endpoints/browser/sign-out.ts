@@ -1,17 +1,17 @@
 import { type Inbound, type Parameters, parseParameters } from '@holdfast/pop'
-import { forgetCookie } from '../authorization/cookies.ts'
-import { formOfOwnPage } from '../authorization/own-page.ts'
-import { findSignedIn, type SignedIn } from '../authorization/session.ts'
+import { forgetCookie } from '../../authorization/cookies.ts'
+import { formOfOwnPage } from '../../authorization/own-page.ts'
+import { findSignedIn, type SignedIn } from '../../authorization/session.ts'
 import {
   isVouchedFor,
   judgeSignOut,
   requireSignOutToken,
   type SignOutRequest,
   signOutToken,
-} from '../authorization/sign-out.ts'
-import type { Context } from '../context.ts'
-import { renderSignedOut, renderSignOut } from '../pages/sign-out.ts'
-import { behindIssuer, type Endpoint, type Outbound, queryOf } from './endpoint.ts'
+} from '../../authorization/sign-out.ts'
+import type { Context } from '../../context.ts'
+import { renderSignedOut, renderSignOut } from '../../pages/sign-out.ts'
+import { behindIssuer, type Endpoint, type Outbound, queryOf } from '../endpoint.ts'
 import { answerPage, lookOf, seeOther } from './page.ts'
 import { renderPageRefusal } from './page-refusal.ts'
 import { accountOf } from './visit-page.ts'

@@ -1,8 +1,8 @@
 import type { Inbound } from '@holdfast/pop'
-import { type PageUse, pageHeaders } from '../pages/headers.ts'
-import { type Look, lookFor } from '../pages/look.ts'
-import type { Settings } from '../settings.ts'
-import type { Outbound } from './endpoint.ts'
+import { type PageUse, pageHeaders } from '../../pages/headers.ts'
+import { type Look, lookFor } from '../../pages/look.ts'
+import type { Settings } from '../../settings.ts'
+import type { Outbound } from '../endpoint.ts'
 
 /** How a page looks to whoever asks for it. */
 export function lookOf(

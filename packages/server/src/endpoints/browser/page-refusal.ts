@@ -1,11 +1,11 @@
 import { type Inbound, type Refused, refusals } from '@holdfast/pop'
-import { Declined } from '../authorization/declined.ts'
-import { renderRefused } from '../pages/refused.ts'
-import type { Settings } from '../settings.ts'
+import { Declined } from '../../authorization/declined.ts'
+import { renderRefused } from '../../pages/refused.ts'
+import type { Settings } from '../../settings.ts'
+import type { Outbound } from '../endpoint.ts'
+import { renderRefusal } from '../refusal.ts'
 import { respondToClient } from './authorization-response.ts'
-import type { Outbound } from './endpoint.ts'
 import { answerPage, lookOf } from './page.ts'
-import { renderRefusal } from './refusal.ts'
 
 /** Declines at an address of people's browsers: the client is told where that is safe, the person otherwise. */
 export function renderPageRefusal(refused: Refused, request: Pick<Inbound, 'headers'>, settings: Settings): Outbound {

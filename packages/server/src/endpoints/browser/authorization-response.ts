@@ -1,8 +1,8 @@
-import type { ResponseTarget } from '../authorization/declined.ts'
-import { renderFormPost } from '../pages/form-post.ts'
-import type { Look } from '../pages/look.ts'
-import type { Settings } from '../settings.ts'
-import type { Outbound } from './endpoint.ts'
+import type { ResponseTarget } from '../../authorization/declined.ts'
+import { renderFormPost } from '../../pages/form-post.ts'
+import type { Look } from '../../pages/look.ts'
+import type { Settings } from '../../settings.ts'
+import type { Outbound } from '../endpoint.ts'
 import { answerPage, seeOther } from './page.ts'
 
 /**

@@ -1,12 +1,13 @@
 import { type Inbound, type Parameters, Refused, type Seconds } from '@holdfast/pop'
-import { readCookie, renderCookie } from '../authorization/cookies.ts'
-import { formOfOwnPage } from '../authorization/own-page.ts'
-import { beginSession, findSignedIn, type SignedIn } from '../authorization/session.ts'
-import type { Context } from '../context.ts'
-import type { Authorization } from '../model/authorization.ts'
-import { renderDeviceDone } from '../pages/device.ts'
-import { createHandle } from '../tokens/handle.ts'
-import { renderUserCode, userCodeHash } from '../tokens/user-code.ts'
+import { readCookie, renderCookie } from '../../authorization/cookies.ts'
+import { formOfOwnPage } from '../../authorization/own-page.ts'
+import { beginSession, findSignedIn, type SignedIn } from '../../authorization/session.ts'
+import type { Context } from '../../context.ts'
+import type { Authorization } from '../../model/authorization.ts'
+import { renderDeviceDone } from '../../pages/device.ts'
+import { createHandle } from '../../tokens/handle.ts'
+import { renderUserCode, userCodeHash } from '../../tokens/user-code.ts'
+import { type Endpoint, type Outbound, queryOf } from '../endpoint.ts'
 import {
   type DeviceVisitor,
   devicePaths,
@@ -16,7 +17,6 @@ import {
   showSignIn,
   type WaitingDevice,
 } from './device-page.ts'
-import { type Endpoint, type Outbound, queryOf } from './endpoint.ts'
 import { answerPage, lookOf } from './page.ts'
 import { renderPageRefusal } from './page-refusal.ts'
 
