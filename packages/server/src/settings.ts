@@ -1,206 +1,15 @@
-import type { JsonObject, Seconds } from '@holdfast/pop'
+import type { Seconds } from '@holdfast/pop'
 import { z } from 'zod'
 import { type ClientInput, clientSchema, type Written } from './model/client.ts'
 import { openidScopes } from './model/openid-scope.ts'
-import { normalUsername, personSchema } from './model/person.ts'
-import { signingAlgorithms } from './model/signing-key.ts'
+import { normalUsername } from './model/person.ts'
+import { type accessTokensSchema, type listenerSchema, settingsSchema } from './model/settings-schema.ts'
+import type { signingAlgorithms } from './model/signing-key.ts'
 
 /** Settings that cannot be used: one sentence that names the key, what is wrong and what to write. */
 export class SettingsError extends Error {
   override readonly name = 'SettingsError'
 }
-
-const file = z.string().min(1)
-const pem = file.describe('A PEM file, relative to the settings, or the PEM text itself.')
-const port = z.int().min(1).max(65_535)
-
-const httpsUrl = z
-  .string()
-  .refine(
-    isIssuer,
-    'must be an https address without query, fragment, user or trailing slash, such as https://as.example.com',
-  )
-
-const lifetime = z.int().min(1).max(86_400)
-
-const listener = z.strictObject({
-  port: port.describe('The port.'),
-  host: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('The address to listen on: every one when left out, both loopback addresses for localhost.'),
-  origin: httpsUrl.optional().describe('How clients write this listener: https://host or https://host:port.'),
-  certificate: pem.optional().describe('The server certificate and its chain.'),
-  key: pem.optional().describe('The key of the server certificate.'),
-})
-
-const accessTokens = z.strictObject({
-  format: z.enum(['jwt', 'reference']).optional().describe('jwt (RFC 9068) or reference (an opaque handle).'),
-  algorithm: z.enum(signingAlgorithms).optional().describe('The signature of JWT access tokens.'),
-  lifetime: lifetime.optional().describe('Seconds.'),
-})
-
-const sentenceForPeople = z.string().min(1).max(200)
-
-const api = z.strictObject({
-  identifier: z
-    .string()
-    .refine((value) => URL.canParse(value) && !value.includes('#'), 'must be an absolute URI without fragment')
-    .describe('The URI of the API: the aud of its tokens, and the resource that clients ask for.'),
-  scopes: z
-    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is no scope token'))
-    .min(1)
-    .describe('The scopes that belong to the API.'),
-  scopeDescriptions: z
-    .record(z.string(), z.union([sentenceForPeople, z.strictObject({ en: sentenceForPeople, de: sentenceForPeople })]))
-    .default({})
-    .describe('What a scope allows, as people read it at consent: a sentence, or one in each language.'),
-  accessTokens: accessTokens.prefault({}).describe('Goes before the general accessTokens.'),
-})
-
-const upstream = z.strictObject({
-  id: z
-    .string()
-    .regex(/^[a-z0-9-]{1,32}$/, 'must be 1 to 32 small letters, digits and dashes')
-    .describe('A short name for addresses.'),
-  name: z.string().min(1).max(60).describe('How people know the provider.'),
-  issuer: httpsUrl.describe('Its issuer. Its metadata and keys are fetched there.'),
-  client_id: z.string().min(1).describe('What it knows us as. Our redirect URI there is issuer/sign-in/callback.'),
-  client_secret: z.string().min(1).describe('What we authenticate with, by client_secret_post.'),
-  scope: z.string().default('openid').describe('What is asked for there.'),
-})
-
-const settingsSchema = z.strictObject({
-  $schema: z.string().optional(),
-  issuer: httpsUrl.describe('Who issues: the iss of tokens, and where clients find the metadata.'),
-  layout: z
-    .enum(['port', 'single'])
-    .default('port')
-    .describe(
-      'port: a second listener asks for client certificates. single: the one listener asks (APIs only, no browsers).',
-    ),
-  listen: z
-    .strictObject({ public: listener, mutualTls: listener.optional() })
-    .describe('The listeners. mutualTls takes certificate and key from public when it has none.'),
-  mutualTls: z
-    .strictObject({
-      alwaysEmitConfirmationClaim: z
-        .boolean()
-        .default(false)
-        .describe('Bind the token of every client that presents a certificate, whatever its authentication.'),
-      trustGroups: z
-        .record(
-          z.string(),
-          z.strictObject({
-            ca: pem.describe('The CA certificates of the group.'),
-            crl: file
-              .optional()
-              .describe(
-                'A file of revocation lists in PEM, read again when it changes. Without it revocation is not checked.',
-              ),
-          }),
-        )
-        .default({})
-        .describe('Which CAs may vouch for which tls_client_auth clients.'),
-    })
-    .prefault({}),
-  accessTokens: accessTokens.prefault({}).describe('What holds for APIs and clients that say nothing else.'),
-  apis: z.array(api).min(1).describe('The APIs for which tokens are issued.'),
-  clients: z
-    .array(clientSchema)
-    .default([])
-    .describe('Clients that are known from the settings. Others are added by `holdfast client add`.'),
-  pushedAuthorizationRequests: z
-    .strictObject({
-      required: z.boolean().default(false).describe('No client may bring an authorization request by the browser.'),
-    })
-    .prefault({}),
-  registration: z
-    .strictObject({
-      initialAccessTokens: z
-        .array(z.string().regex(/^sha256:[A-Za-z0-9_-]{43}$/, 'must be sha256:... in base64url'))
-        .min(1)
-        .max(100)
-        .describe('The hashes of the tokens that allow a client to register.'),
-      scopes: z
-        .array(z.string())
-        .default([])
-        .describe('The scopes of APIs that registered clients may ask for, beside those of OpenID Connect.'),
-      trustGroup: z
-        .string()
-        .optional()
-        .describe('The group under mutualTls.trustGroups that vouches for clients registered with tls_client_auth.'),
-    })
-    .optional()
-    .describe('Clients that register themselves (RFC 7591). Left out: there are none.'),
-  authorizationDetails: z
-    .record(
-      z.string().min(1),
-      z.strictObject({
-        schema: z
-          .record(z.string(), z.unknown())
-          .refine(isJsonSchema, 'is no JSON Schema that can be used')
-          .optional()
-          .describe('The JSON Schema of the whole object, type included.'),
-      }),
-    )
-    .default({})
-    .describe('The types of authorization_details that clients can be registered for (RFC 9396).'),
-  people: z
-    .strictObject({
-      directory: z
-        .array(personSchema)
-        .max(10_000)
-        .default([])
-        .describe('People who can sign in. An application brings its own with createAuthorizationServer.'),
-      upstream: z.array(upstream).max(10).default([]).describe('Other OpenID providers at which they can sign in too.'),
-    })
-    .prefault({}),
-  pages: z
-    .strictObject({
-      name: z.string().min(1).max(60).default('Holdfast').describe('Whose pages these are.'),
-      logo: file.optional().describe('A PNG, JPEG, WebP or SVG file of at most 64 KiB, relative to the settings.'),
-      accent: z
-        .string()
-        .regex(/^#[0-9a-fA-F]{6}$/, 'must be a colour such as #0f6b63')
-        .optional()
-        .describe('The colour of buttons and links. What is read on it or in it is made readable.'),
-    })
-    .prefault({}),
-  store: z
-    .strictObject({ file: file.default('holdfast.db').describe('The SQLite database, relative to the settings.') })
-    .prefault({}),
-  keys: z
-    .strictObject({
-      encryptionKey: file
-        .optional()
-        .describe(
-          'The file of the key that encrypts the signing keys at rest: 32 bytes in base64url. Made beside the database when left out.',
-        ),
-    })
-    .prefault({}),
-  revocation: z
-    .strictObject({
-      jwt: z
-        .boolean()
-        .default(true)
-        .describe(
-          'JWT access tokens can be revoked; introspection says so, APIs that check signatures only do not notice.',
-        ),
-    })
-    .prefault({}),
-  outbound: z
-    .strictObject({
-      allow: z.array(z.string().min(1)).default([]).describe('The hosts whose jwks_uri may be fetched.'),
-      ca: pem.optional().describe('CA certificates to trust there beside the public ones.'),
-      allowPrivateAddresses: z.boolean().default(false).describe('Allow them to be loopback or private addresses.'),
-    })
-    .prefault({}),
-  log: z
-    .strictObject({ level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info') })
-    .prefault({}),
-})
 
 /** The settings as they are written down. */
 export type SettingsInput = Written<z.input<typeof settingsSchema>>
@@ -318,7 +127,7 @@ export function parseClient(written: unknown, where = 'client'): z.output<typeof
 
 export type { ClientInput }
 
-function inherit(given: z.output<typeof accessTokens>, from: AccessTokenSettings): AccessTokenSettings {
+function inherit(given: z.output<typeof accessTokensSchema>, from: AccessTokenSettings): AccessTokenSettings {
   const { format = from.format, algorithm = from.algorithm, lifetime: seconds = from.lifetime } = given
   return { format, algorithm, lifetime: seconds }
 }
@@ -353,7 +162,7 @@ function listeners(
 }
 
 function complete(
-  { port: number, host, origin }: z.output<typeof listener>,
+  { port: number, host, origin }: z.output<typeof listenerSchema>,
   fallback: string,
   certificate: string,
   key: string,
@@ -439,28 +248,6 @@ function requireDistinct(values: readonly string[], list: string, member: string
   const second = values.findIndex((value, index) => values.indexOf(value) !== index)
   if (second >= 0)
     throw new SettingsError(`${list}[${second}].${member}: "${values[second]}" stands there twice. Give each its own.`)
-}
-
-function isJsonSchema(value: JsonObject): boolean {
-  try {
-    z.fromJSONSchema(value)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function isIssuer(value: string): boolean {
-  if (!URL.canParse(value)) return false
-  const { protocol, search, hash, username, password, pathname, origin } = new URL(value)
-  return (
-    protocol === 'https:' &&
-    !search &&
-    !hash &&
-    !username &&
-    !password &&
-    `${origin}${pathname === '/' ? '' : pathname}` === value
-  )
 }
 
 function sentence(issue: z.core.$ZodIssue | undefined, where = ''): string {
