@@ -28,7 +28,6 @@ import { fetchJson } from './outbound/fetch-json.ts'
 import { readFiles, readListeners } from './outbound/files.ts'
 import { createTrust } from './outbound/trust-groups.ts'
 import { createDirectory } from './people/directory.ts'
-import { createUpstream } from './people/upstream.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
@@ -122,7 +121,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     trust: createTrust(settings.mutualTls.trustGroups, now),
     secrets: createSecrets(random, turns),
     people: people ?? (await directoryOf(settings, { now, random, turns })),
-    upstreams: settings.people.upstream.map((each) => createUpstream(each, settings.outbound)),
+    upstreams: await upstreamsOf(settings),
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
     attempts: createAttempts(now, authenticationLimit),
     guesses: createAttempts(now, introspectionLimit),
@@ -171,6 +170,13 @@ function directoryOf(
   { now, ...rest }: { readonly now: Clock; readonly random: Context['primitives']['random']; readonly turns: Turns },
 ): Promise<People> {
   return createDirectory(directory, { issuer, attempts: createAttempts(now, passwordLimit), ...rest })
+}
+
+/** The client of other providers is loaded where there are any. */
+async function upstreamsOf({ people, outbound }: Settings): Promise<Context['upstreams']> {
+  if (people.upstream.length === 0) return []
+  const { createUpstream } = await import('./people/upstream.ts')
+  return people.upstream.map((each) => createUpstream(each, outbound))
 }
 
 /** The listeners of the layout: which asks for certificates, and which serves the aliases only. */
