@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { SigningAlgorithm } from '../model/signing-key.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { Store } from '../ports/store.ts'
-import { openTemporaryStore } from '../store/temporary-store.ts'
+import { openTemporaryStore } from '../store/temporary-store.fixture.ts'
 import { createSigner } from './signer.ts'
 import { ensureSigningKeys, rotateSigningKey } from './signing-keys.ts'
 

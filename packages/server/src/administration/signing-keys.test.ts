@@ -9,7 +9,7 @@ import {
 } from '@holdfast/pop'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type SigningKey, signingAlgorithms } from '../model/signing-key.ts'
-import { openTemporaryStore } from '../store/temporary-store.ts'
+import { openTemporaryStore } from '../store/temporary-store.fixture.ts'
 import { createSigningKey, ensureSigningKeys, openSealedKey, rotateSigningKey } from './signing-keys.ts'
 
 const encryptionKey = new Uint8Array(32).fill(7)

@@ -1,8 +1,8 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { runInChild } from './child-process.ts'
+import { runInChild } from './child-process.fixture.ts'
 import { loadEncryptionKey } from './encryption-key.ts'
-import { temporaryFile } from './temporary-store.ts'
+import { temporaryFile } from './temporary-store.fixture.ts'
 
 describe('the encryption key', () => {
   it('is read as it was written', () => {

@@ -6,7 +6,7 @@ import { type Call, type GroupOutcome, runGroup } from './group.ts'
 import { migrate } from './migrator.ts'
 import type { Schema } from './schema.ts'
 import { createSqliteDialect } from './sqlite-dialect.ts'
-import { temporaryFile } from './temporary-store.ts'
+import { temporaryFile } from './temporary-store.fixture.ts'
 
 const use: Use = { kind: 'assertion', key: 'first', expires: 1000 }
 const issues: Call = { verb: 'issue', data: { uses: [use] } }

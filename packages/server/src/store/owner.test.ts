@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Child, runInChild } from './child-process.ts'
+import { type Child, runInChild } from './child-process.fixture.ts'
 import { acquireOwnership, StoreOwned } from './owner.ts'
-import { temporaryFile } from './temporary-store.ts'
+import { temporaryFile } from './temporary-store.fixture.ts'
 
 /** Says `owner`, or the pid of who it is, and stays until its input ends. */
 function contender(file: string): Child {

@@ -6,9 +6,9 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { requirePrograms } from '../../../../conformance/requires.ts'
 import type { Report } from '../ports/report.ts'
 import type { Use } from '../ports/store.ts'
-import { type Child, runInChild } from './child-process.ts'
+import { type Child, runInChild } from './child-process.fixture.ts'
 import { openSqliteStore } from './sqlite.ts'
-import { openTemporaryStore, temporaryFile } from './temporary-store.ts'
+import { openTemporaryStore, temporaryFile } from './temporary-store.fixture.ts'
 
 const use: Use = { kind: 'assertion', key: 'first', expires: 1000 }
 

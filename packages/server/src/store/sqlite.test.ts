@@ -5,7 +5,7 @@ import { createSigningKey, openSealedKey } from '../administration/signing-keys.
 import type { ReferenceToken } from '../model/reference-token.ts'
 import type { Use } from '../ports/store.ts'
 import { openSqliteStore } from './sqlite.ts'
-import { openTemporaryStore, temporaryFile } from './temporary-store.ts'
+import { openTemporaryStore, temporaryFile } from './temporary-store.fixture.ts'
 
 const use: Use = { kind: 'assertion', key: 'first', expires: 1000 }
 const token: ReferenceToken = {

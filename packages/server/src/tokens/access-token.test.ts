@@ -4,7 +4,7 @@ import { createSigner } from '../administration/signer.ts'
 import { ensureSigningKeys } from '../administration/signing-keys.ts'
 import type { Authorization } from '../model/authorization.ts'
 import { parseClient, parseSettings } from '../settings.ts'
-import { openTemporaryStore } from '../store/temporary-store.ts'
+import { openTemporaryStore } from '../store/temporary-store.fixture.ts'
 import { type Issuance, issue } from './access-token.ts'
 
 const authorization: Authorization = {

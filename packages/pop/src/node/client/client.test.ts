@@ -10,7 +10,7 @@ import {
   startStub,
   stubMetadata,
   unsignedJwt,
-} from '../../testing/stub-server.ts'
+} from '../../testing/stub-server.fixture.ts'
 import { type CertificatePair, createClientCertificate } from '../certificates/make.ts'
 import { createClient, type NodeClient, type NodeClientOptions } from './client.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { createStubIdentity, type StubServer, startStub } from '../../testing/stub-server.ts'
+import { createStubIdentity, type StubServer, startStub } from '../../testing/stub-server.fixture.ts'
 import { createClientCertificate } from '../certificates/make.ts'
 import { MutualTls } from './mutual-tls.ts'
 

@@ -3,9 +3,9 @@ import { Kysely } from 'kysely'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { clientSchema } from '../../model/client.ts'
 import { migrate, migrations } from '../migrator.ts'
-import { sampleAuthorization, sampleReferenceToken } from '../sample-records.ts'
+import { sampleAuthorization, sampleReferenceToken } from '../sample-records.fixture.ts'
 import { createSqliteDialect } from '../sqlite-dialect.ts'
-import { openTemporaryStore, temporaryFile } from '../temporary-store.ts'
+import { openTemporaryStore, temporaryFile } from '../temporary-store.fixture.ts'
 
 /** A database as the first schema left it, with a row in each table. */
 async function makeFirst(): Promise<string> {

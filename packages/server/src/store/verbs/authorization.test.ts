@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Store } from '../../ports/store.ts'
-import { sampleAuthorization, sampleCode, sampleReferenceToken, sampleRefreshToken } from '../sample-records.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { sampleAuthorization, sampleCode, sampleReferenceToken, sampleRefreshToken } from '../sample-records.fixture.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const { id } = sampleAuthorization
 const anothers = { ...sampleAuthorization, id: 'another' }

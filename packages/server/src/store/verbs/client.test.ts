@@ -10,8 +10,8 @@ import {
   sampleReferenceToken,
   sampleRefreshToken,
   sampleRequest,
-} from '../sample-records.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+} from '../sample-records.fixture.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const client = clientSchema.parse({
   client_id: 'client',

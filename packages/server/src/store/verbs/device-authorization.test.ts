@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { sampleAuthorization, sampleDevice } from '../sample-records.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { sampleAuthorization, sampleDevice } from '../sample-records.fixture.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const { userCodeHash } = sampleDevice
 const approval = { userCodeHash, now: 150, authorization: sampleAuthorization }

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Store } from '../../ports/store.ts'
-import { sampleAuthorization, sampleReferenceToken, sampleRefreshToken } from '../sample-records.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { sampleAuthorization, sampleReferenceToken, sampleRefreshToken } from '../sample-records.fixture.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 /** What a client got: a JWT is known by its family alone. */
 interface Answer {

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { sampleFlow, samplePushedRequest } from '../sample-records.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { sampleFlow, samplePushedRequest } from '../sample-records.fixture.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const redemptions = [{ kind: 'flow', hash: 'flow' }] as const
 const flow = { ...sampleFlow, pushedRequest: 'pushed' }

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ReferenceToken } from '../../model/reference-token.ts'
 import type { Use } from '../../ports/store.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const use: Use = { kind: 'assertion', key: 'first', expires: 1000 }
 const other: Use = { ...use, key: 'second' }

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 describe('revocations of JWTs', () => {
   it('are remembered', async () => {

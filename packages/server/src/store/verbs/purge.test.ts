@@ -12,8 +12,8 @@ import {
   sampleReferenceToken,
   sampleRefreshToken,
   sampleSession,
-} from '../sample-records.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+} from '../sample-records.fixture.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const expires = 1000
 const day = 86_400

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { samplePushedRequest } from '../sample-records.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { samplePushedRequest } from '../sample-records.fixture.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 describe('pushed requests', () => {
   it('are found as they were inserted, also by many, until they are used up', async () => {

@@ -9,8 +9,8 @@ import {
   sampleReferenceToken,
   sampleRefreshToken,
   sampleSession,
-} from '../sample-records.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+} from '../sample-records.fixture.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const { id } = sampleAuthorization
 

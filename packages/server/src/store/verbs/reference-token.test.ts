@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ReferenceToken } from '../../model/reference-token.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const token: ReferenceToken = {
   hash: 'hash',

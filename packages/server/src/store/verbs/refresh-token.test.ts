@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { RefreshToken } from '../../model/authorization.ts'
 import type { IssueOutcome, Store } from '../../ports/store.ts'
-import { sampleAuthorization, sampleRefreshToken } from '../sample-records.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { sampleAuthorization, sampleRefreshToken } from '../sample-records.fixture.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const first = { uses: [], authorization: sampleAuthorization, refreshToken: sampleRefreshToken }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { sampleSession } from '../sample-records.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { sampleSession } from '../sample-records.fixture.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const fresh = { ...sampleSession, hash: 'fresh' }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { SigningAlgorithm, SigningKey } from '../../model/signing-key.ts'
 import type { Store } from '../../ports/store.ts'
-import { openTemporaryStore } from '../temporary-store.ts'
+import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 function next(kid: string, algorithm: SigningAlgorithm = 'ES256'): SigningKey {
   return { kid, algorithm, publicJwk: '{}', sealed: 'v1.', created: 1, stage: 'next' }

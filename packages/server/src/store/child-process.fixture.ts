@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import type { AtEnd } from './temporary-store.ts'
+import type { AtEnd } from './temporary-store.fixture.ts'
 
 /** For tests: a Node process that runs a script, and the lines that it prints. */
 export interface Child {
