@@ -58,6 +58,14 @@ describe('RFC 9700 §2.6, RFC 8252 §7 redirect URIs that can be registered', ()
     expect(isRedirectUri(uri, 'native')).toBe(false)
   })
 
+  it.each(['code', 'state', 'iss', 'error', 'error_description', 'error_uri', '%73tate'])(
+    '[RFC6749-3.1-8] not with %s in its query, which the answer would repeat',
+    (name) => {
+      expect(isRedirectUri(`https://app.test/callback?x${name}=1`, 'web')).toBe(true)
+      expect(isRedirectUri(`https://app.test/callback?x=1&${name}=1`, 'web')).toBe(false)
+    },
+  )
+
   it('[A07] a client that names another is no client', () => {
     const client = { client_id: 'app', client_secret: 'secret', grant_types: ['authorization_code'] }
     const parse = (uri: string) => clientSchema.safeParse({ ...client, redirect_uris: [uri] }).success

@@ -7,12 +7,13 @@ export interface RedirectRegistration {
 /**
  * Says whether a redirect URI may be registered: https; http on the loopback interface; for native applications also a
  * private-use scheme with a dot in it (RFC 8252 §7.1). Never a fragment, a user, or a spelling that a browser would
- * read differently. RFC 6749 §3.1.2, RFC 9700 §2.6.
+ * read differently, or a parameter of our answer, which would stand there twice. RFC 6749 §3.1, §3.1.2, RFC 9700 §2.6.
  */
 export function isRedirectUri(uri: string, applicationType: RedirectRegistration['application_type']): boolean {
   if (!/^[\x21-\x7e]+$/.test(uri) || /[\\#*"<>^`{|}]/.test(uri) || !URL.canParse(uri)) return false
-  const { protocol, username, password } = new URL(uri)
+  const { protocol, username, password, searchParams } = new URL(uri)
   if (username !== '' || password !== '' || hasDotSegment(uri)) return false
+  if (answered.some((name) => searchParams.has(name))) return false
   if (protocol === 'https:') return /^https:\/\/[^/?@]+/.test(uri)
   if (protocol === 'http:') return loopback.test(uri)
   return applicationType === 'native' && /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:\/{0,2}[^/]/.test(uri)
@@ -33,6 +34,8 @@ export function isRegisteredRedirectUri(asked: string, client: RedirectRegistrat
 export function isClaimable(uri: string): boolean {
   return !uri.startsWith('https://')
 }
+
+const answered = ['code', 'state', 'iss', 'error', 'error_description', 'error_uri']
 
 const loopback = /^http:\/\/(127\.0\.0\.1|\[::1\]|localhost)(:[1-9]\d{0,4})?(?=[/?]|$)/
 
