@@ -157,7 +157,7 @@ describe('RFC 6749 §10.12 forms are taken from our own pages only', () => {
       expect([refused.status, lastReason(server)]).toEqual([400, 'authorization_client_unknown'])
   })
 
-  it('[RFC9126-4] ends when the redirect URI is not the client’s any more, pushed or not', async () => {
+  it('[RFC9126-4-6, RFC9126-2.1-3] ends when the redirect URI is not the client’s any more, pushed or not', async () => {
     const { administration } = server.server
     const client = {
       client_id: 'moving',
@@ -301,7 +301,7 @@ describe('sessions', () => {
     expect(refusalOn(await signIn(browser, {}, { username: 'a'.repeat(1_000_000), password: 'x' })).status).toBe(413)
   })
 
-  it('[A31] slow down guesses at one account, from one address', async () => {
+  it('[RFC6749-10.10-2] [A31] slow down guesses at one account, from one address', async () => {
     const guess = { username: 'alice', password: 'guess' }
     const browser = openBrowser(server)
     const page = await browser.authorize(validRequest)
@@ -424,7 +424,7 @@ describe('times', () => {
     expect(lastReason(clock)).toBe('flow_unknown')
   })
 
-  it('[RFC9126-2.2] a request_uri lasts ninety seconds, and the flow that it began its own time', async () => {
+  it('[RFC9126-4-2] a request_uri lasts ninety seconds, and the flow that it began its own time', async () => {
     const { request_uri, expires_in } = (await push(clock, { client_id: 'own', prompt: 'login' })).json
     expect(expires_in).toBe(90)
     const browser = openBrowser(clock)

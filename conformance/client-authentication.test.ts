@@ -132,7 +132,7 @@ describe('RFC 6749 §2.3.1 client secrets', () => {
     expect(refusal).toMatchObject({ status: 400, error: 'invalid_request', reason: 'parameter_in_query' })
   })
 
-  it('are taken only in the way that the registration names, where it names one', async () => {
+  it('[RFC6749-2.3.2-1] are taken only in the way that the registration names, where it names one', async () => {
     expect((await ask({}, basic('only-basic', 's'))).status).toBe(200)
     expect((await ask({ client_id: 'only-post', client_secret: 's' })).status).toBe(200)
     for (const refusal of [
@@ -142,12 +142,12 @@ describe('RFC 6749 §2.3.1 client secrets', () => {
       expect(refusal).toMatchObject({ status: 401, error: 'invalid_client', reason: 'client_method_not_registered' })
   })
 
-  it('[RFC6749-3.2.1-1] are not optional', async () => {
+  it('[RFC6749-3.2.1-1, RFC6749-2.2-1, RFC6749-4.4.2-1, RFC6749-10.2-1] are not optional', async () => {
     const refusal = await declined(server, ask({ client_id: 'client' }))
     expect(refusal).toMatchObject({ status: 401, error: 'invalid_client', reason: 'client_credentials_missing' })
   })
 
-  it('[T09] are refused from a client that is registered without one', async () => {
+  it('[RFC6749-4.1.3-4] [T09] are refused from a client that is registered without one', async () => {
     const refusal = await declined(server, ask({ client_id: 'public', client_secret: 'secret' }))
     expect(refusal).toMatchObject({ status: 401, error: 'invalid_client', reason: 'client_method_not_registered' })
   })

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 describe('RFC 6749 §4.1.3 redeeming a code', () => {
-  it('[RFC6749-4.1.4-1] gives an access token for the person', async () => {
+  it('[RFC6749-4.1.4-1, RFC7636-4.2-2, RFC7636-4.6-3] gives an access token for the person', async () => {
     const { form } = allow(server)
     const answer = await redeem(server, form)
     expect(answer.status).toBe(200)
@@ -58,7 +58,7 @@ describe('RFC 6749 §4.1.3 redeeming a code', () => {
   })
 
   it.each([
-    ['[T48] a code that nobody was given', { code: 'A'.repeat(43) }, 'code_unknown'],
+    ['[RFC6749-4.1.3-3] [T48] a code that nobody was given', { code: 'A'.repeat(43) }, 'code_unknown'],
     ['[T48] a code of another alphabet', { code: `${'A'.repeat(42)}%` }, 'code_unknown'],
     ['[T48] a code of 50 kB', { code: 'A'.repeat(50_000) }, 'code_unknown'],
     ['[T53] no redirect_uri', { redirect_uri: undefined }, 'code_redirect_uri_differs'],
@@ -103,7 +103,7 @@ describe('RFC 6749 §4.1.3 redeeming a code', () => {
     })
   })
 
-  it('[RFC6749-4.1.3-2] [T52] refuses the code of another client, and keeps it', async () => {
+  it('[RFC6749-4.1.3-2, RFC6749-10.5-2] [T52] refuses the code of another client, and keeps it', async () => {
     const code = allow(server)
     const other = await declined(server, redeem(server, code.form, { client: 'web-reference' }))
     expect(other).toMatchObject({ status: 400, error: 'invalid_grant', reason: 'code_of_another_client' })

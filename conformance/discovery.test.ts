@@ -71,7 +71,7 @@ const get = (path: string, headers = {}, on = server): Promise<Answer> =>
   on.send({ on: 'public', method: 'GET', path, headers })
 
 describe('RFC 8414 §2 what the metadata says', () => {
-  it('[RFC9207-2.3-1] says this, and nothing else', () => {
+  it('[RFC9207-2.3-1, RFC9126-2-5] says this, and nothing else', () => {
     const at = (port: number) => ({
       pushed_authorization_request_endpoint: `https://localhost:${port}/par`,
       device_authorization_endpoint: `https://localhost:${port}/device_authorization`,

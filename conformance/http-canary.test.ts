@@ -71,14 +71,14 @@ describe('decisions 8.1 what nobody may find', () => {
   })
   afterAll(() => server.close())
 
-  it('[RFC6749-10.3-1] is in no report', () => {
+  it('[RFC6749-10.3-1, RFC6749-10.4-2] is in no report', () => {
     expect(server.reports.length).toBeGreaterThan(15)
     const told = textOf(server.reports)
     expect(told).toContain('client_secret_wrong')
     for (const [name, canary] of Object.entries(canaries)) expect([name, told.includes(canary)]).toEqual([name, false])
   })
 
-  it('is in no file that the server wrote', () => {
+  it('[RFC6749-10.3-1, RFC6749-10.4-2] is in no file that the server wrote', () => {
     const written = readdirSync(server.directory)
       .map((name) => join(server.directory, name))
       .filter((path) => statSync(path).isFile())

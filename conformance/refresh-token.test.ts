@@ -71,7 +71,12 @@ describe('RFC 6749 §6 refreshing', () => {
     ['[RFC6749-6-2] [T68] more scope', { scope: 'api1 email' }, 'invalid_scope', 'scope_unknown'],
     ['another API', { resource: otherApi }, 'invalid_target', 'resource_unknown'],
     ['no refresh token', { refresh_token: undefined }, 'invalid_request', 'refresh_token_missing'],
-    ['an unknown refresh token', { refresh_token: 'A'.repeat(43) }, 'invalid_grant', 'refresh_token_unknown'],
+    [
+      '[RFC6749-6-5] an unknown refresh token',
+      { refresh_token: 'A'.repeat(43) },
+      'invalid_grant',
+      'refresh_token_unknown',
+    ],
     ['a text of another alphabet', { refresh_token: '%'.repeat(43) }, 'invalid_grant', 'refresh_token_unknown'],
   ])('refuses %s', async (_, wrong, error, reason) => {
     const { refresh_token } = await begin()
@@ -79,10 +84,21 @@ describe('RFC 6749 §6 refreshing', () => {
     expect(await declined(server, asked)).toMatchObject({ status: 400, error, reason })
   })
 
-  it('[RFC6749-6-1] [T65] refuses the refresh token of another client, and leaves its family alone', async () => {
+  it('[RFC6749-6-1, RFC6749-10.4-3] [T65] refuses the refresh token of another client, and leaves its family alone', async () => {
     const { refresh_token } = await begin()
     const foreign = await declined(server, refresh(refresh_token, { client: 'web-reference' }))
     expect(foreign).toMatchObject({ error: 'invalid_grant', reason: 'refresh_token_of_another_client' })
+    expect((await refresh(refresh_token)).status).toBe(200)
+  })
+
+  it('[RFC6749-6-4] refuses a confidential client that does not authenticate', async () => {
+    const { refresh_token } = await begin()
+    const open = { grant_type: 'refresh_token', refresh_token, client_id: 'web' }
+    expect(await declined(server, server.post('/token', open))).toMatchObject({
+      status: 401,
+      error: 'invalid_client',
+      reason: 'client_credentials_missing',
+    })
     expect((await refresh(refresh_token)).status).toBe(200)
   })
 
@@ -181,7 +197,7 @@ describe('RFC 8705 §4 a public client that began with a certificate', () => {
 describe('RFC 9700 §4.14.2 a public client without a key', () => {
   const client = 'native'
 
-  it('[RFC6749-6-3] gets a new refresh token each time, which works', async () => {
+  it('[RFC6749-6-3, RFC6749-10.4-4] gets a new refresh token each time, which works', async () => {
     let { refresh_token } = await begin({ client })
     const seen = new Set([refresh_token])
     for (let times = 0; times < 10; times++) {

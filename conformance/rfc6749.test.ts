@@ -1,3 +1,4 @@
+import { refusals } from '@holdfast/pop'
 import { ClientError, createClient } from '@holdfast/pop/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { callback, startPeopleServer } from './authorized.ts'
@@ -11,16 +12,16 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-describe('RFC 6749 §3 parameters', () => {
-  const request = () => ({
-    client_id: 'web',
-    redirect_uri: callback,
-    response_type: 'code',
-    scope: 'openid api1',
-    code_challenge: createVerifier().challenge,
-    code_challenge_method: 'S256',
-  })
+const request = () => ({
+  client_id: 'web',
+  redirect_uri: callback,
+  response_type: 'code',
+  scope: 'openid api1',
+  code_challenge: createVerifier().challenge,
+  code_challenge_method: 'S256',
+})
 
+describe('RFC 6749 §3 parameters', () => {
   it.each([
     ['an empty one as left out', { prompt: '', max_age: '', request: '', resource: '' }],
     ['an unknown one as not there', { surprise: 'x', display: 'page' }],
@@ -39,6 +40,17 @@ describe('RFC 6749 §3 parameters', () => {
   })
 })
 
+describe('RFC 6749 §4.1.2.1, §5.2 what a refusal says', () => {
+  it.each(Object.entries(refusals))('[RFC6749-4.1.2.1-3, RFC6749-5.2-3] %s can be sent', (_, { error, says }) => {
+    expect([error, says]).toEqual(Array(2).fill(expect.stringMatching(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/)))
+  })
+
+  it('[RFC6749-4.1.2.1-3] keeps what was asked out of it', async () => {
+    const page = await openBrowser(server).authorize({ ...request(), scope: '"ü\\' })
+    expect(page.answer.error_description).toMatch(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/)
+  })
+})
+
 describe('RFC 6749 §4.1.2, §5.1 what our client makes of an answer', () => {
   it('[RFC6749-4.1.2-6, RFC6749-5.1-3] ignores what it does not know', async () => {
     const { client, forms } = stub({ access_token: 'token', token_type: 'Bearer', expires_in: 300, surprise: { a: 1 } })
@@ -48,6 +60,14 @@ describe('RFC 6749 §4.1.2, §5.1 what our client makes of an answer', () => {
     expect(await client.token({ session })).toMatchObject({ access_token: 'token' })
     expect(forms).toHaveLength(1)
     expect(Object.keys(forms[0] ?? {})).not.toContain('surprise')
+  })
+
+  it('[RFC9207-2.4-5] reads iss as a form encodes it', async () => {
+    const { client, forms } = stub({ access_token: 'token', token_type: 'Bearer', expires_in: 300 })
+    const pending = await client.authorize({ redirect_uri: callback })
+    const brought = new URL(`${callback}?code=code&state=${pending.state}&iss=https%3A%2F%2Fas.example`)
+    await client.redeem(brought.searchParams, pending)
+    expect(forms).toHaveLength(1)
   })
 
   it('[RFC9207-2.4-4] does not believe an error that names another issuer', async () => {

@@ -229,7 +229,7 @@ describe('F29 settings', () => {
     ['https://as.test/a/../b'],
     ['as.test'],
     [' https://as.test'],
-  ])('refuses the issuer %s', (issuer) => {
+  ])('[RFC9207-2-3, RFC6749-3.1-7, RFC6749-3.2-6] refuses the issuer %s', (issuer) => {
     requireRefused({ ...whole, issuer }, ['issuer'])
   })
 })

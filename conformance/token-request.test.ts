@@ -96,7 +96,7 @@ describe('RFC 6749 §4.4.2 a request for client credentials', () => {
     expect(await declined(server, ask({ scope: 'a', ...form }))).toMatchObject({ status: 400, error, reason })
   })
 
-  it('[RFC6749-4.4-1] [T63] is refused from a public client, with a certificate or without', async () => {
+  it('[RFC6749-4.4-1, RFC6749-2.3-2] [T63] is refused from a public client, with a certificate or without', async () => {
     const form = { client_id: 'public', client_secret: undefined }
     const certificate = await createClientCertificate({ name: 'public', keyType: 'P-256' })
     for (const sent of [{}, { certificate }])

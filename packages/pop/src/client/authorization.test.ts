@@ -28,7 +28,7 @@ beforeAll(async () => {
 })
 
 describe('RFC 6749 §4.1.1 beginning a sign-in', () => {
-  it('[RFC7636-4.2-1, RFC7636-4.3-1] sends the browser with PKCE S256 and a state', async () => {
+  it('[RFC7636-4.2-1, RFC7636-4.3-1, RFC6749-4.1.1-2] sends the browser with PKCE S256 and a state', async () => {
     const { client } = world()
     const { url, state, code_verifier } = await client.authorize({
       redirect_uri,
@@ -51,7 +51,7 @@ describe('RFC 6749 §4.1.1 beginning a sign-in', () => {
     })
   })
 
-  it('[RFC7636-4.1-1] makes verifier, state and nonce anew each time, of 256 bit', async () => {
+  it('[RFC7636-4.1-1, RFC6749-10.12-3] makes verifier, state and nonce anew each time, of 256 bit', async () => {
     const { client } = world()
     const all = await Promise.all([1, 2].map(() => client.authorize({ redirect_uri, scope: 'openid' })))
     const secrets = all.flatMap(({ state, code_verifier, nonce }) => [state, code_verifier, nonce])
@@ -59,11 +59,26 @@ describe('RFC 6749 §4.1.1 beginning a sign-in', () => {
     for (const secret of secrets) expect(secret).toMatch(/^[\w-]{43}$/)
   })
 
-  it('[RFC9126-2.1] pushes the request where the server takes that, and names only what it was given', async () => {
+  it('[RFC9126-4-1] pushes the request where the server takes that, and names only what it was given', async () => {
     const { client, forms } = world({ metadata: pushing, '/par': { status: 201, json: { request_uri: 'urn:x' } } })
     const { url, state, nonce } = await client.authorize({ redirect_uri, scope: 'openid' })
     expect(Object.fromEntries(new URL(url).searchParams)).toEqual({ client_id: 'native', request_uri: 'urn:x' })
     expect(forms('/par')).toMatchObject([{ client_id: 'native', state, nonce, redirect_uri }])
+  })
+
+  it('[RFC9126-4-5] pushes anew for each sign-in', async () => {
+    let count = 0
+    const answer = () => ({ status: 201, json: { request_uri: `urn:x:${++count}` } })
+    const { client } = world({ metadata: pushing, '/par': answer })
+    const urls = [await client.authorize({ redirect_uri }), await client.authorize({ redirect_uri })]
+    expect(urls.map(({ url }) => new URL(url).searchParams.get('request_uri'))).toEqual(['urn:x:1', 'urn:x:2'])
+  })
+
+  it('[RFC6749-3.1-7] keeps the query of the page', async () => {
+    const tenant = { ...metadata, authorization_endpoint: `${issuer}/authorize?tenant=1` }
+    const { url } = await world({ metadata: tenant }).client.authorize({ redirect_uri })
+    expect(url.startsWith(`${issuer}/authorize?tenant=1&`)).toBe(true)
+    expect(new URL(url).searchParams.get('client_id')).toBe('native')
   })
 
   it('[RFC8705-5-3] pushes over the alias, so that the code is bound to the certificate', async () => {
@@ -77,8 +92,21 @@ describe('RFC 6749 §4.1.1 beginning a sign-in', () => {
 
   it.each([
     ['has no page for it', { ...metadata, authorization_endpoint: undefined }, 'endpoint_missing'],
-    ['does not take S256', { ...metadata, code_challenge_methods_supported: ['plain'] }, 'pkce_unsupported'],
-    ['names a page without TLS', { ...metadata, authorization_endpoint: 'http://as.example' }, 'endpoint_not_https'],
+    [
+      '[RFC7636-7.2-2] does not take S256',
+      { ...metadata, code_challenge_methods_supported: ['plain'] },
+      'pkce_unsupported',
+    ],
+    [
+      '[RFC6749-10.8-1] names a page without TLS',
+      { ...metadata, authorization_endpoint: 'http://as.example' },
+      'endpoint_not_https',
+    ],
+    [
+      'names a page with a fragment',
+      { ...metadata, authorization_endpoint: `${issuer}/authorize#x` },
+      'endpoint_not_https',
+    ],
     ['answers the pushed request with nothing', pushing, 'response_malformed'],
   ])('does not begin with a server that %s', async (_, wrong, reason) => {
     const { client } = world({ metadata: wrong, '/par': { status: 201, json: {} } })
@@ -87,7 +115,7 @@ describe('RFC 6749 §4.1.1 beginning a sign-in', () => {
 })
 
 describe('RFC 6749 §4.1.2 the answer', () => {
-  it('[RFC7636-4.5-1] is exchanged for tokens, with the verifier and the same redirect URI', async () => {
+  it('[RFC7636-4.5-1, RFC6749-3.2.1-2, RFC6749-4.1.3-5] is exchanged for tokens, with the verifier and the same redirect URI', async () => {
     const { client, forms, pending, good } = await begun({})
     const session = await client.redeem(new URLSearchParams(good), pending)
     expect(forms('/token')).toEqual([
@@ -111,7 +139,7 @@ describe('RFC 6749 §4.1.2 the answer', () => {
     ['[RFC9207-2.4-3] [C12] without iss, which the server always sends', { iss: undefined }, 'issuer_missing'],
     ['[RFC9207-2.4-1] [C12] from another server', { iss: 'https://evil.example' }, 'issuer_unexpected'],
     ['[RFC9207-2.4-2] [C12] from a server whose name is spelt otherwise', { iss: `${issuer}/` }, 'issuer_unexpected'],
-    ['[C12] with two iss', { iss: [issuer, issuer] }, 'parameter_repeated'],
+    ['[RFC9207-4-2] [C12] with two iss', { iss: [issuer, issuer] }, 'parameter_repeated'],
     ['[C13] with code and error', { error: 'access_denied' }, 'answer_ambiguous'],
     ['[C13] with two codes', { code: ['code', 'code'] }, 'parameter_repeated'],
     ['[C13] with a parameter that nobody knows, twice', { x: ['1', '2'] }, 'parameter_repeated'],
@@ -127,7 +155,7 @@ describe('RFC 6749 §4.1.2 the answer', () => {
     expect(forms('/token')).toEqual([])
   })
 
-  it('[C11] is taken once', async () => {
+  it('[RFC6749-4.1.2-7] [C11] is taken once', async () => {
     const { client, forms, pending, good } = await begun({})
     await client.redeem(new URLSearchParams(good), pending)
     await expectReason(client.redeem(new URLSearchParams(good), pending), 'authorization_used')
@@ -143,13 +171,13 @@ describe('RFC 6749 §4.1.2 the answer', () => {
     await expectReason(late.client.redeem(new URLSearchParams(late.good), late.pending), 'authorization_expired')
   })
 
-  it('needs no iss from a server that does not promise it', async () => {
+  it('[RFC9207-2.4-6] needs no iss from a server that does not promise it', async () => {
     const silent = { ...metadata, authorization_response_iss_parameter_supported: false }
     const { client, pending, good } = await begun({ metadata: silent })
     await client.redeem(new URLSearchParams({ code: 'code', state: good.state }), pending)
   })
 
-  it('[C23] is exchanged once, whatever becomes of it', async () => {
+  it('[RFC6749-4.1.2-7] [C23] is exchanged once, whatever becomes of it', async () => {
     const busy = { status: 503, json: {}, headers: { 'retry-after': '0' } }
     const lost = () => {
       throw new ClientError('connection_lost')
@@ -209,7 +237,7 @@ describe('RFC 6749 §6 refreshing', () => {
     expect(forms('/token')).toEqual([{ client_id: 'native', grant_type: 'refresh_token', refresh_token: 'refresh-1' }])
   })
 
-  it('uses each refresh token once where the server gives another, and tells of each', async () => {
+  it('[RFC6749-6-6] uses each refresh token once where the server gives another, and tells of each', async () => {
     const kept: string[] = []
     let count = 1
     const { client, forms } = world({

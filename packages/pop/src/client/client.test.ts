@@ -38,7 +38,7 @@ describe('RFC 8414 §3 finding the authorization server', () => {
   })
 
   it.each([`${issuer}/`, 'https://AS.example', 'https://as.example:443', 'https://evil.example', undefined])(
-    '[C01] refuses metadata of another issuer: %s',
+    '[RFC9207-4-1] [C01] refuses metadata of another issuer: %s',
     async (wrong) => {
       await expectReason(world({ metadata: { ...metadata, issuer: wrong } }).client.token(), 'issuer_mismatch')
     },
@@ -50,11 +50,14 @@ describe('RFC 8414 §3 finding the authorization server', () => {
     'javascript:alert(1)',
     'https://user:pass@as.example/token',
     'https://as.example/token#x',
-  ])('[C03] refuses an endpoint that is not https: %s', async (token_endpoint) => {
-    await expectReason(world({ metadata: { ...metadata, token_endpoint } }).client.token(), 'endpoint_not_https')
-    const aliased = { ...metadata, mtls_endpoint_aliases: { token_endpoint } }
-    await expectReason(world({ metadata: aliased }).client.token(), 'endpoint_not_https')
-  })
+  ])(
+    '[RFC6749-3.2-6, RFC6749-10.3-3, RFC6749-10.8-1] [C03] refuses an endpoint that is not https: %s',
+    async (token_endpoint) => {
+      await expectReason(world({ metadata: { ...metadata, token_endpoint } }).client.token(), 'endpoint_not_https')
+      const aliased = { ...metadata, mtls_endpoint_aliases: { token_endpoint } }
+      await expectReason(world({ metadata: aliased }).client.token(), 'endpoint_not_https')
+    },
+  )
 
   it.each([
     { token_endpoint: 7 },
@@ -167,7 +170,7 @@ describe('RFC 6749 §5.1 the token response', () => {
     ['no type', { token_type: undefined }, 'response_malformed'],
     ['no token', { access_token: undefined }, 'response_malformed'],
     ['an empty token', { access_token: '' }, 'response_malformed'],
-    ['a token that would break the header', { access_token: 'a\r\nb' }, 'response_malformed'],
+    ['[RFC6749-10.14-2] a token that would break the header', { access_token: 'a\r\nb' }, 'response_malformed'],
     ['a token that is too long', { access_token: 'a'.repeat(16_385) }, 'response_malformed'],
     ['a scope that is no text', { scope: ['api1'] }, 'response_malformed'],
   ])('refuses %s', async (_, wrong, reason) => {
@@ -184,7 +187,7 @@ describe('the answer of an endpoint', () => {
     expect(urls).toHaveLength(2)
   })
 
-  it('[C25] is told in short, without secrets', async () => {
+  it('[RFC6749-10.1-1] [C25] is told in short, without secrets', async () => {
     const error_description = `secret=s3cr3t-v4lue, encoded ${btoa('client:s3cr3t-v4lue')} ${'x'.repeat(1_000_000)}`
     const body = JSON.stringify({ error: 'invalid_client', error_description })
     const answer = { '/token': () => new Response(body, { status: 401 }) }

@@ -385,7 +385,7 @@ describe('S: the JWT', () => {
     ['iat ahead within the skew', { iat: testNow + 5 }, 'admitted'],
     ['iat ahead', { iat: testNow + 6 }, 'token_not_yet_valid'],
     ['iat as text', { iat: 'now' }, 'token_claims_malformed'],
-  ])('[S26] %s', async (_, claims, reason) => expect(await judge(bound({ ...claims }))).toBe(reason))
+  ])('[RFC6749-7-1] [S26] %s', async (_, claims, reason) => expect(await judge(bound({ ...claims }))).toBe(reason))
 
   it.each(['iss', 'sub', 'client_id', 'jti', 'iat'])(
     '[RFC9068-2.2] no %s, an empty one, or one that is no text',
@@ -408,7 +408,7 @@ describe('S: the JWT', () => {
     [['read'], 'read', 'token_claims_malformed'],
     [1, 'read', 'token_claims_malformed'],
     ['read  write', 'read', 'token_claims_malformed'],
-  ])('[S28] scope %j where %j is needed', async (scope, needed, reason) => {
+  ])('[RFC6749-7-1] [S28] scope %j where %j is needed', async (scope, needed, reason) => {
     expect(await judge(bound({ scope }), { needs: { scope: needed ?? [] } })).toBe(reason)
   })
 

@@ -14,7 +14,7 @@ describe('RFC 7636 §4.6 code verifiers', () => {
     ['the challenge itself: there is no plain', challenge],
     ['one with a letter more', `${verifier}k`],
     ['one with a line behind it', `${verifier}\n`],
-  ])('[RFC7636-4.6] do not fit when they are %s', (_, text) => {
+  ])('[RFC7636-4.6-1, RFC7636-4.5-2] do not fit when they are %s', (_, text) => {
     expect(isVerifierOf(challenge, text)).toBe(false)
   })
 })

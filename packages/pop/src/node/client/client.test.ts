@@ -262,7 +262,7 @@ describe('[C19] a server that cannot be trusted', () => {
     ['another name', { dns: ['example.com'] }],
     ['expired', { notAfter: Math.floor(Date.now() / 1000) - 1 }],
     ['not for servers', { extendedKeyUsage: ['clientAuth' as const] }],
-  ])('is refused: %s', async (what, wrong) => {
+  ])('[RFC6749-10.9-2, RFC6749-10.3-3] is refused: %s', async (what, wrong) => {
     const bad = await createStubIdentity(wrong)
     const server = await startStub(bad, good)
     open.push({ close: server.stop })

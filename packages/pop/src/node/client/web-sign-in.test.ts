@@ -15,7 +15,7 @@ describe('the sign-in of a web application', () => {
     expect(redeemed).toEqual([expect.objectContaining({ state: stateOf(begun), code_verifier: 'verifier' })])
   })
 
-  it('keeps its cookie to this host, to requests over TLS, and from scripts; and removes it', async () => {
+  it('[RFC6749-10.12-4, RFC6749-10.5-3] keeps its cookie to this host, to requests over TLS, and from scripts; and removes it', async () => {
     const { signIn } = world()
     const begun = await signIn.begin()
     expect(begun.headers['set-cookie']).toMatch(
