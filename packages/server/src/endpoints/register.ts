@@ -16,6 +16,14 @@ import { renderRefusal } from './refusal.ts'
 
 const registerPaths = behindIssuer('/register')
 
+/** What no client sends back. RFC 7592 §2.2. */
+const serverMembers = [
+  'registration_access_token',
+  'registration_client_uri',
+  'client_secret_expires_at',
+  'client_id_issued_at',
+]
+
 /**
  * Where clients register themselves with an initial access token of the operator, and manage that with a token of their
  * own. Not there unless the settings open it. RFC 7591, RFC 7592.
@@ -105,9 +113,7 @@ function bodyOf({ json }: Inbound): JsonObject {
 function requireSame(body: JsonObject, { client_id, client_secret_hash }: Client): void {
   if (body.client_id !== client_id)
     throw new MetadataRefused('client_metadata_invalid', 'client_id: must be that of the registration')
-  const ours = ['registration_access_token', 'registration_client_uri', 'client_secret_expires_at'].find(
-    (member) => body[member] !== undefined,
-  )
+  const ours = serverMembers.find((member) => body[member] !== undefined)
   if (ours !== undefined) throw new MetadataRefused('client_metadata_invalid', `${ours}: is not the client's to send`)
   const { client_secret: repeated } = body
   if (repeated === undefined || repeated === null) return
