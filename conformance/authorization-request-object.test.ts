@@ -70,6 +70,7 @@ interface Twist {
   readonly header?: object
   readonly claims?: object
   readonly key?: string
+  readonly text?: string
 }
 
 /** A request object that nothing is wrong with, but for the twist. RFC 9101 §4. */
@@ -81,6 +82,11 @@ function requestObject({ header = {}, claims = {}, key = pem(ours.privateKey) }:
   const input = `${encode(head)}.${encode({ ...body, ...claims })}`
   return `${input}.${head.alg === 'none' ? '' : signatureOf(input, key, head.alg)}`
 }
+
+/** A JWE has five parts. RFC 7516 §3.1. */
+const encrypted = [JSON.stringify({ alg: 'RSA-OAEP', enc: 'A256GCM' }), 'key', 'iv', 'text', 'tag']
+  .map((part) => Buffer.from(part).toString('base64url'))
+  .join('.')
 
 const visit = (form: Readonly<Record<string, string>>) =>
   openBrowser(server).authorize({ client_id: 'signing', ...form })
@@ -98,7 +104,7 @@ describe('RFC 9101 signed request objects', () => {
     ['without typ', { header: { typ: undefined } }],
     ['with the issuer among the audiences', { claims: { aud: ['https://other.test', 'ISSUER'] } }],
     ['without nbf', { claims: { nbf: undefined } }],
-    ['with max_age as a number', { claims: { max_age: 100 } }],
+    ['[RFC9101-4-5] with max_age as a number', { claims: { max_age: 100 } }],
     ['with resource as a list', { claims: { resource: ['https://api.test'] } }],
     ['with authorization_details as a list', { claims: { authorization_details: [{ type: 'account' }] } }],
   ])('takes one %s', async (_, twist) => {
@@ -113,7 +119,7 @@ describe('RFC 9101 signed request objects', () => {
     expect((await openBrowser(server).authorize({ client_id, request })).status).toBe(200)
   })
 
-  it('[RFC9101-10.5-2] [D03] says by which algorithms', async () => {
+  it('[RFC9101-4-6] [D03] says by which algorithms', async () => {
     const path = '/.well-known/openid-configuration'
     const { json } = await server.send({ on: 'public', method: 'GET', path, headers: {} })
     expect(json.request_object_signing_alg_values_supported).toEqual(Object.keys(keyPairs))
@@ -136,22 +142,23 @@ describe('RFC 9101 signed request objects', () => {
   })
 
   it.each<[string, Twist, string]>([
-    ['no JWT', { key: '' }, 'request_object_malformed'],
+    ['no JWT', { text: 'no.jwt' }, 'request_object_malformed'],
+    ['[RFC9101-6.1-2] one that is encrypted', { text: encrypted }, 'request_object_malformed'],
     ['[RFC9101-10.8] a typ of something else', { header: { typ: 'JWT' } }, 'request_object_type'],
     [
       '[RFC9101-10.8-1] what could be a client assertion',
       { header: { typ: undefined }, claims: { sub: 'signing' } },
       'request_object_type',
     ],
-    ['[RFC9101-10.1-1] no signature', { header: { alg: 'none' } }, 'request_object_algorithm'],
+    ['[RFC9101-10.1-1, RFC9101-10.5-3] no signature', { header: { alg: 'none' } }, 'request_object_algorithm'],
     [
       '[RFC9101-6.2-1] another algorithm than the registered one',
       { header: { alg: 'Ed25519' }, key: pem(ed25519.privateKey) },
       'request_object_algorithm',
     ],
-    ['an unknown kid', { header: { kid: 'other' } }, 'request_object_key'],
+    ['[RFC9101-6.2-3] an unknown kid', { header: { kid: 'other' } }, 'request_object_key'],
     [
-      '[RFC9101-6.2-2, RFC9101-7-1] the signature of somebody else',
+      '[RFC9101-6.2-2, RFC9101-7-1, RFC9101-10.2-1, RFC9101-10.2-2] the signature of somebody else',
       { key: pem(theirs.privateKey) },
       'request_object_signature',
     ],
@@ -167,13 +174,23 @@ describe('RFC 9101 signed request objects', () => {
     ['[RFC9126-3-3, RFC9101-5-2] another client_id', { claims: { client_id: 'web' } }, 'request_object_client'],
     ['a request in the request', { claims: { request: 'x' } }, 'request_object_nested'],
     ['[RFC9101-4-2] a request_uri in the request', { claims: { request_uri: 'x' } }, 'request_object_nested'],
-    ['a parameter of the wrong type', { claims: { state: true } }, 'request_object_parameter'],
+    ['[RFC9101-4-5] a parameter of the wrong type', { claims: { state: true } }, 'request_object_parameter'],
   ])('refuses %s, on a page and at PAR', async (_, twist, reason) => {
-    const request = twist.key === '' ? 'no.jwt' : requestObject(twist)
+    const request = twist.text ?? requestObject(twist)
     expect(refusalOn(await visit({ request }))).toEqual({ status: 400, error: 'invalid_request_object' })
     expect(lastReason(server)).toBe(reason)
     const form = { client_id: 'signing', client_secret: 'secret', request }
     expect(await declinedPush(server, form)).toMatchObject({ status: 400, error: 'invalid_request_object', reason })
+  })
+
+  it('[RFC9101-6.3-2] refuses what stands inside as it would refuse it outside', async () => {
+    const page = await visit({
+      request: requestObject({ claims: { redirect_uri: 'https://evil.test' } }),
+      redirect_uri: redirect,
+    })
+    expect([refusalOn(page).status, lastReason(server)]).toEqual([400, 'redirect_uri_unregistered'])
+    const declined = await visit({ request: requestObject({ claims: { scope: 'unknown' } }), scope: 'api1' })
+    expect(declined.answer).toMatchObject({ error: 'invalid_scope', state: 'state' })
   })
 
   it('[RFC9101-5-1] refuses request and request_uri together', async () => {
@@ -188,11 +205,13 @@ describe('RFC 9101 signed request objects', () => {
     expect((await visit({ request_uri: json.request_uri })).form.action).toBe('/sign-in')
   })
 
-  it('[RFC9101-10.5-1] are needed where the client is registered so', async () => {
+  it('[RFC9101-10.5-1, RFC9126-2.3-3] are needed where the client is registered so', async () => {
     const plain = { ...validRequest, client_id: 'must-sign' }
     const page = await openBrowser(server).authorize(plain)
     expect([page.answer.error, lastReason(server)]).toEqual(['invalid_request', 'request_object_required'])
     expect(await declinedPush(server, { ...plain, client_secret: 'secret' })).toMatchObject({
+      status: 400,
+      error: 'invalid_request',
       reason: 'request_object_required',
     })
     const request = requestObject({ claims: { client_id: 'must-sign', iss: 'must-sign' } })

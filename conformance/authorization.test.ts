@@ -18,7 +18,7 @@ async function declinedVisit(form: Readonly<Record<string, string | undefined>>)
 }
 
 describe('RFC 6749 §4.1 the authorization code', () => {
-  it('[RFC6749-3.1-1, RFC6749-3.1-2, RFC9207-2-1, RFC9207-2-2, RFC6749-10.10-1] [RFC6749-4.1.2] signs in, asks for consent, and answers with code, state and iss', async () => {
+  it('[RFC6749-3.1-1, RFC6749-3.1-2, RFC9207-2-1, RFC9207-2-2, RFC6749-10.10-1, RFC7636-4.4-2] [RFC6749-4.1.2] signs in, asks for consent, and answers with code, state and iss', async () => {
     const browser = openBrowser(server)
     const page = await browser.authorize(validRequest)
     expect(page).toMatchObject({ status: 200, form: { action: '/sign-in' } })
@@ -172,7 +172,7 @@ describe('RFC 6749 §4.1.2.1 what only the person is told', () => {
     `${redirect}%00`,
     'https://app.test/c%61llback',
   ])(
-    '[RFC6749-3.1.2.3-2, RFC6749-3.1.2.4-1] [A04] [A07] [RFC9700-2.1] a redirect URI that is almost the registered one: %j',
+    '[RFC6749-3.1.2.3-2, RFC6749-3.1.2.4-1, RFC6749-10.6-2] [A04] [A07] [RFC9700-2.1] a redirect URI that is almost the registered one: %j',
     async (redirect_uri) => {
       expect(await declinedVisit({ redirect_uri })).toMatchObject({ status: 400, location: '' })
     },
@@ -272,7 +272,7 @@ describe('RFC 6749 §4.1.2.1 what the client is told', () => {
     expect(declined.location.startsWith(`${redirect}?error=`)).toBe(true)
   })
 
-  it('[RFC9101-5.2-2] [A15] a request_uri that is not ours, which nobody fetches', async () => {
+  it('[RFC9101-10.4.1-1, RFC9101-7-2] [A15] a request_uri that is not ours, which nobody fetches', async () => {
     let visits = 0
     const listener = createServer((socket) => {
       visits++

@@ -66,7 +66,7 @@ async function approved(sent: Asked = {}): Promise<string> {
 }
 
 describe('RFC 8628 §3.1 the device authorization endpoint', () => {
-  it('[RFC8628-3.2-1, RFC8628-3.2-2, RFC8628-5.2-1] gives a code for the device and one for people', async () => {
+  it('[RFC8628-3.2-1, RFC8628-3.2-2, RFC8628-3.3-3, RFC8628-5.2-1] gives a code for the device and one for people', async () => {
     const answer = await begin()
     expect(answer.status).toBe(200)
     expect(answer.headers['cache-control']).toBe('no-store')
@@ -98,10 +98,27 @@ describe('RFC 8628 §3.1 the device authorization endpoint', () => {
       'invalid_client',
       'client_secret_wrong',
     ],
-    ['[RFC8628-3.1-2] a scope that it may not have', { scope: 'email' }, {}, 'invalid_scope', 'scope_unknown'],
+    ['[RFC8628-3.2-3] a scope that it may not have', { scope: 'email' }, {}, 'invalid_scope', 'scope_unknown'],
     ['an unknown API', { resource: 'https://unknown.test' }, {}, 'invalid_target', 'resource_unknown'],
   ])('refuses %s', async (_, form, sent, error, reason) => {
     expect(await declined(server, begin(form, sent))).toMatchObject({ error, reason })
+  })
+
+  it('[RFC8628-3.1-4] takes no notice of an empty parameter, nor of an unknown one', async () => {
+    expect((await begin({ scope: '', resource: '', surprise: 'x' })).status).toBe(200)
+    expect(await declined(server, begin({ client_id: '' }))).toMatchObject({ reason: 'client_id_missing' })
+  })
+
+  it('[RFC8628-3.1-5] refuses a repeated parameter', async () => {
+    const form = [
+      ['client_id', 'device'],
+      ['scope', 'openid'],
+      ['scope', 'openid'],
+    ] as const
+    expect(await declined(server, server.post('/device_authorization', form))).toMatchObject({
+      error: 'invalid_request',
+      reason: 'parameter_repeated',
+    })
   })
 
   it('demands no certificate of a client that is registered as bound', async () => {
@@ -127,7 +144,7 @@ describe('RFC 8628 §3.3 what the person sees', () => {
     expect(refreshed.status).toBe(200)
   })
 
-  it('[RFC8628-3.3.1-1, RFC8628-5.4-1] fills in the code of the link, and asks all the same', async () => {
+  it('[RFC8628-3.3.1-1, RFC8628-3.3.1-2, RFC8628-5.4-1] fills in the code of the link, and asks all the same', async () => {
     const { json } = await begin()
     const browser = openBrowser(server)
     const page = await browser.get(json.verification_uri_complete.slice(server.issuer.length))
@@ -245,7 +262,7 @@ describe('RFC 8628 §3.5 polling', () => {
   it.each([
     ['an unknown code', 'A'.repeat(43), 'invalid_grant', 'device_code_unknown'],
     ['a text of another alphabet', '%', 'invalid_grant', 'device_code_unknown'],
-    ['none', undefined, 'invalid_request', 'device_code_missing'],
+    ['[RFC8628-3.4-2] none', undefined, 'invalid_request', 'device_code_missing'],
   ])('refuses %s', async (_, code, error, reason) => {
     expect(await declined(server, poll(code))).toMatchObject({ status: 400, error, reason })
   })
@@ -257,6 +274,14 @@ describe('RFC 8628 §3.5 polling', () => {
       reason: 'device_code_of_another_client',
     })
     expect((await poll(device_code)).status).toBe(200)
+  })
+
+  it('[RFC8628-3.4-3] gives a client with a secret its tokens only for the secret', async () => {
+    const client = 'secret-device'
+    const device_code = await approved({ client })
+    const bare = server.post('/token', { grant_type, client_id: client, device_code })
+    expect(await declined(server, bare)).toMatchObject({ status: 401, error: 'invalid_client' })
+    expect((await poll(device_code, { client })).status).toBe(200)
   })
 
   it('gives exactly one of 64 requests at once its tokens', async () => {

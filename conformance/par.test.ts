@@ -51,7 +51,7 @@ afterAll(() => server.close())
 const secret = { ...validRequest, client_secret: 'secret' }
 
 describe('RFC 9126 §2 pushed authorization requests', () => {
-  it('[RFC9126-2-1, RFC9126-2.2-1] gives a request_uri and its lifetime', async () => {
+  it('[RFC9126-2-1, RFC9126-2.2-1, RFC9101-5.2-3, RFC9101-10.2-3] gives a request_uri and its lifetime', async () => {
     const { status, json, headers } = await push(server)
     expect(status).toBe(201)
     expect(json).toEqual({
@@ -61,7 +61,7 @@ describe('RFC 9126 §2 pushed authorization requests', () => {
     expect(headers).toMatchObject({ 'cache-control': 'no-store', 'content-type': 'application/json' })
   })
 
-  it('[RFC9126-2.2-2, RFC9126-7.1-1] [P14] gives another one each time', async () => {
+  it('[RFC9126-2.2-2, RFC9126-7.1-1, RFC9101-5.2.1-1, RFC9101-10.2-3] [P14] gives another one each time', async () => {
     const uris = await Promise.all(Array.from({ length: 32 }, async () => (await push(server)).json.request_uri))
     expect(new Set(uris).size).toBe(32)
   })
@@ -89,7 +89,7 @@ describe('RFC 9126 §2 pushed authorization requests', () => {
 
   it.each([
     ['no client', { client_id: undefined, client_secret: undefined }, 400, 'invalid_request', 'client_id_missing'],
-    ['a wrong secret', { client_secret: 'wrong' }, 401, 'invalid_client', 'client_secret_wrong'],
+    ['[RFC9101-10.2-2] a wrong secret', { client_secret: 'wrong' }, 401, 'invalid_client', 'client_secret_wrong'],
     ['no secret', { client_secret: undefined }, 401, 'invalid_client', 'client_credentials_missing'],
     [
       '[RFC9126-2.1-1] [P02] a request_uri',
@@ -99,7 +99,7 @@ describe('RFC 9126 §2 pushed authorization requests', () => {
       'request_uri_pushed',
     ],
     [
-      '[RFC9126-2.1-2, RFC9126-2.3-1] [P04] another redirect URI',
+      '[RFC9126-2.1-2, RFC9126-2.3-1, RFC9126-7.2-1] [P04] another redirect URI',
       { redirect_uri: 'https://evil.test' },
       400,
       'invalid_request',

@@ -26,7 +26,7 @@ afterAll(() => Promise.all([server.close(), closed.close()]))
 const valid = { redirect_uris: [redirect], client_name: 'Notes' }
 
 describe('RFC 7591 §3 registering a client', () => {
-  it('[RFC7591-2-1, RFC7591-2-2, RFC7591-3.1-1, RFC7591-3.2.1-1, RFC7591-3.2.1-4] answers with all that was registered, and a secret', async () => {
+  it('[RFC7591-2-1, RFC7591-2-2, RFC7591-2-6, RFC7591-3.1-1, RFC7591-3.2.1-1, RFC7591-3.2.1-4, RFC7592-5-2, RFC7592-B-1] answers with all that was registered, and a secret', async () => {
     const { status, headers, json } = await register(valid)
     expect({ status, type: headers['content-type'], cache: headers['cache-control'] }).toEqual({
       status: 201,
@@ -54,7 +54,7 @@ describe('RFC 7591 §3 registering a client', () => {
     expect(first.json.client_secret).not.toBe(second.json.client_secret)
   })
 
-  it('lets the registered client get tokens with its secret', async () => {
+  it('[RFC7591-2-7] lets the registered client get tokens with its secret', async () => {
     const { json } = await register({
       grant_types: ['client_credentials'],
       token_endpoint_auth_method: 'client_secret_post',
@@ -154,7 +154,7 @@ describe('RFC 7591 §3 registering a client', () => {
       () => ({ token_endpoint_auth_method: 'client_secret_jwt' }),
       'token_endpoint_auth_method',
     ],
-    ['an unknown grant', () => ({ grant_types: ['password'] }), 'grant_types'],
+    ['[RFC7591-2-7] an unknown grant', () => ({ grant_types: ['password'] }), 'grant_types'],
     [
       '[RFC7591-2.1-1] a response type without its grant',
       () => ({ grant_types: ['client_credentials'], response_types: ['code'] }),
@@ -213,11 +213,18 @@ describe('RFC 7591 §3 registering a client', () => {
     ['a name of ten kilobytes', () => ({ client_name: 'x'.repeat(10_000) }), 'client_name'],
     ['a number for a text', () => ({ client_name: 1 }), 'client_name'],
   ]
-  it.each(bad)('[RFC7591-2-4, RFC7591-3.2.2-1] refuses %s and names the member', async (_, change, member) => {
-    const refused = await declined(server, register({ ...valid, ...(await change()) }))
-    expect(refused).toMatchObject({ status: 400, error: 'invalid_client_metadata', reason: 'client_metadata_invalid' })
-    expect(refused.answer.json.error_description).toMatch(new RegExp(`^${member}: [\\x20-\\x7e]+$`))
-  })
+  it.each(bad)(
+    '[RFC7591-2-4, RFC7591-3.2.2-1, RFC7591-5-4] refuses %s and names the member',
+    async (_, change, member) => {
+      const refused = await declined(server, register({ ...valid, ...(await change()) }))
+      expect(refused).toMatchObject({
+        status: 400,
+        error: 'invalid_client_metadata',
+        reason: 'client_metadata_invalid',
+      })
+      expect(refused.answer.json.error_description).toMatch(new RegExp(`^${member}: [\\x20-\\x7e]+$`))
+    },
+  )
 
   it.each([
     'javascript:alert(1)',
@@ -233,7 +240,7 @@ describe('RFC 7591 §3 registering a client', () => {
     expect(refused).toMatchObject({ status: 400, error: 'invalid_redirect_uri', reason: 'redirect_uri_unacceptable' })
   })
 
-  it('[RFC6749-3.1.2.2-1] [RFC7591-2-5] refuses authorization_code without a redirect URI', async () => {
+  it('[RFC6749-3.1.2.2-1, RFC6749-10.2-2, RFC6749-10.6-2] [RFC7591-2-5] refuses authorization_code without a redirect URI', async () => {
     expect(await declined(server, register({ client_name: 'Notes' }))).toMatchObject({ error: 'invalid_redirect_uri' })
   })
 
@@ -274,7 +281,7 @@ describe('RFC 7591 §3 registering a client', () => {
     ['another scheme', { authorization: 'Basic eDp5' }, 'token_scheme_unknown', undefined],
     ['a wrong token', bearer('wrong'), 'registration_token_wrong', 'invalid_token'],
     ['the hash of the token', bearer(hashOf(initial).slice(7)), 'registration_token_wrong', 'invalid_token'],
-  ])('[RFC7591-3-1] refuses %s', async (_, headers, reason, error) => {
+  ])('[RFC7591-3-1, RFC7591-3.2.2-2] refuses %s', async (_, headers, reason, error) => {
     const refused = await declined(server, register(valid, { headers }))
     expect(refused).toMatchObject({ status: 401, reason })
     const challenge = String(refused.answer.headers['www-authenticate'])
@@ -296,7 +303,7 @@ describe('RFC 7591 §3 registering a client', () => {
 })
 
 describe('RFC 7592 §2 managing a registration', () => {
-  it('[RFC7592-2.1-1, RFC7592-3-1] reads it without the secret', async () => {
+  it('[RFC7592-2.1-1, RFC7592-2.1-2, RFC7592-3-1, RFC7592-3-2] reads it without the secret', async () => {
     const { json: made } = await register(valid)
     const { client_secret, client_secret_expires_at, ...shown } = made
     const { status, json } = await manage('GET', made)
@@ -351,6 +358,8 @@ describe('RFC 7592 §2 managing a registration', () => {
     ['[RFC7592-2.2-4] with another client_id', { client_id: 'client' }],
     ['[RFC7592-2.2-5] with the registration access token', { registration_access_token: 'x' }],
     ['[RFC7592-2.2-5] with the address of the registration', { registration_client_uri: 'https://app.test/' }],
+    ['[RFC7592-2.2-5] with the end of the secret', { client_secret_expires_at: 0 }],
+    ['[RFC7592-2.2-5] with the time of the registration', { client_id_issued_at: 0 }],
     ['[RFC7592-2.2-6] with metadata that does not fit', { token_endpoint_auth_method: 'tls_client_auth' }],
   ])('refuses a change %s', async (_, change) => {
     const { json: made } = await register(valid)
@@ -362,7 +371,7 @@ describe('RFC 7592 §2 managing a registration', () => {
     expect((await manage('GET', made)).json.client_name).toBe('Notes')
   })
 
-  it('[RFC7592-2.3-1, RFC7592-2.3-2] deletes it, and with it all that it got', async () => {
+  it('[RFC7592-2.3-1, RFC7592-2.3-2, RFC7592-2.3-3] deletes it, and with it all that it got', async () => {
     const { json: made } = await register({
       grant_types: ['client_credentials'],
       token_endpoint_auth_method: 'client_secret_post',
@@ -381,7 +390,7 @@ describe('RFC 7592 §2 managing a registration', () => {
   })
 
   it.each(['GET', 'PUT', 'DELETE'])(
-    '[RFC7592-2-3] [RFC7592-2-1] refuses %s with the token of another client, as for one that is not there',
+    '[RFC7592-2-3, RFC7592-B-2] [RFC7592-2-1] refuses %s with the token of another client, as for one that is not there',
     async (method) => {
       const [{ json: mine }, { json: other }] = [await register(valid), await register(valid)]
       const asked = { ...mine, registration_access_token: other.registration_access_token }
@@ -396,6 +405,13 @@ describe('RFC 7592 §2 managing a registration', () => {
       expect((await manage('GET', mine)).status).toBe(200)
     },
   )
+
+  it('[RFC7592-2-4] answers any other method with 405', async () => {
+    const { json: made } = await register(valid)
+    const answer = await manage('PATCH', made)
+    expect([answer.status, answer.headers.allow]).toEqual([405, 'POST, GET, HEAD, PUT, DELETE'])
+    expect((await manage('GET', made)).status).toBe(200)
+  })
 
   it('gives no hold on a client of the operator, and none with the initial access token', async () => {
     for (const token of ['', initial, 'secret'].filter((each) => each !== '')) {

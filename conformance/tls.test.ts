@@ -40,7 +40,7 @@ async function shakeHands(on: (typeof listeners)[number], options: ConnectionOpt
 }
 
 describe('RFC 9325 §3, §4 versions and suites', () => {
-  it.each(listeners)('the %s listener speaks TLS 1.2 and 1.3', async (on) => {
+  it.each(listeners)('[RFC7591-5-3, RFC7592-5-1] the %s listener speaks TLS 1.2 and 1.3', async (on) => {
     for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       const socket = await shakeHands(on, { minVersion: version, maxVersion: version })
       expect(typeof socket === 'string' ? socket : socket.getProtocol()).toBe(version)
@@ -239,7 +239,10 @@ requirePrograms('openssl')('openssl s_client', () => {
 
 describe('what is not TLS', () => {
   it.each([
-    ['[RFC6749-1.6-1, RFC7591-3-2, RFC7592-2-2] [L11] plain HTTP', 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'],
+    [
+      '[RFC6749-1.6-1, RFC6749-2.3.1-5, RFC6749-3.1-6, RFC6749-3.2-5, RFC6749-10.3-3, RFC6749-10.8-1, RFC6749-10.9-1, RFC6749-10.11-1, RFC7591-3-2, RFC7592-2-2, RFC8628-3.1-3, RFC8693-6-1, RFC9101-8-1] [L11] plain HTTP',
+      'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n',
+    ],
     ['noise', Buffer.alloc(4096, 0xa5)],
     ['an alert', Buffer.from([21, 3, 3, 0, 2, 2, 40])],
     ['a record of the largest length', Buffer.concat([Buffer.from([22, 3, 1, 0xff, 0xff]), Buffer.alloc(65_535)])],

@@ -53,7 +53,7 @@ const exchange = (subject_token: string, sent: Asked = {}, form: Readonly<Record
   )
 
 describe('RFC 8693 exchanging an access token', () => {
-  it('[RFC8693-2.2.1-1, RFC8693-2.2.1-2] gives an API in its audience another one, and records that it acts', async () => {
+  it('[RFC8693-2.2.1-1, RFC8693-2.2.1-2, RFC8693-4.3-1] gives an API in its audience another one, and records that it acts', async () => {
     const answer = await exchange(await subjectToken(), {}, { resource: otherApi })
     expect(answer.json).toMatchObject({
       issued_token_type: accessTokenType,
@@ -92,10 +92,12 @@ describe('RFC 8693 exchanging an access token', () => {
     expect(claimsOf(answer.json.access_token)).toMatchObject({ sub: 'user:alice', act: { sub: 'gateway' } })
   })
 
-  it('lets a client narrow its own', async () => {
+  it('[RFC8693-4.2-1] lets a client narrow its own', async () => {
     const own = await server.token({ client_id: 'own', scope: 'api1 api2' })
     const answer = await exchange(own.json.access_token, { client: 'own' }, { scope: 'api1' })
     expect(claimsOf(answer.json.access_token)).toMatchObject({ sub: 'own', scope: 'api1', aud: api })
+    const whole = await exchange(own.json.access_token, { client: 'own' })
+    expect(claimsOf(whole.json.access_token).scope).toBe('api1 api2')
   })
 
   it('[RFC8693-4.1-1] keeps who acted before', async () => {
@@ -137,6 +139,14 @@ describe('RFC 8693 exchanging an access token', () => {
       'resource_unknown',
       undefined,
     ],
+    [
+      '[RFC8693-2.1-6] a resource with a fragment',
+      { resource: `${otherApi}#part` },
+      'invalid_target',
+      'resource_malformed',
+      undefined,
+    ],
+    ['[RFC8693-2.1-6] a relative resource', { resource: '/api' }, 'invalid_target', 'resource_malformed', undefined],
     ['an audience that is no URI', { audience: 'unknown' }, 'invalid_target', 'resource_malformed', undefined],
   ])('never gives more: %s', async (_, wrong, error, reason, scope) => {
     const subject_token = await subjectToken({}, scope === undefined ? {} : { scope })
@@ -199,6 +209,11 @@ describe('RFC 8693 §2.2.2 what is not exchanged', () => {
       { actor_token: 'token', actor_token_type: accessTokenType },
       'actor_token_unsupported',
     ],
+    [
+      '[RFC8693-2.1-7] the type of an actor token alone',
+      { actor_token_type: accessTokenType },
+      'actor_token_unsupported',
+    ],
     ['[RFC8693-2.2.2-1] a text that is no token', { subject_token: 'nonsense' }, 'subject_token_inactive'],
   ])('[RFC8693-2.2.2] %s', async (_, wrong, reason) => {
     const asked = exchange(await subjectToken(), {}, wrong)
@@ -211,7 +226,7 @@ describe('RFC 8693 §2.2.2 what is not exchanged', () => {
     expect(await declined(server, exchange(token))).toMatchObject({ reason: 'subject_token_inactive' })
   })
 
-  it('a token for somebody else', async () => {
+  it('[RFC8693-2.2.2-1] a token for somebody else', async () => {
     const asked = exchange(await subjectToken(), { client: 'stranger' })
     expect(await declined(server, asked)).toMatchObject({
       error: 'invalid_request',
@@ -219,7 +234,7 @@ describe('RFC 8693 §2.2.2 what is not exchanged', () => {
     })
   })
 
-  it('[RFC8693-5-1] any token for a public client', async () => {
+  it('[RFC8693-2.1-8] any token for a public client', async () => {
     const asked = exchange(await subjectToken(), { client: 'native-exchange' })
     expect(await declined(server, asked)).toMatchObject({
       error: 'unauthorized_client',
