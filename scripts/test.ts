@@ -1,12 +1,15 @@
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { startVitest, type TestModule, type TestSuite, type Vitest } from 'vitest/node'
 
-// `npm test`: every test once, or those whose path contains one of the arguments. Names the suites that were left out,
-// and counts on the last line. Hundreds of processes and threads load the same sources: they are compiled once.
+// `npm test`: every test once, or those whose path contains one of the arguments, `--without` a folder. Names the
+// suites that were left out, and counts on the last line. Hundreds of processes and threads load the same sources: they are compiled once.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../node_modules/.cache', import.meta.url))
 
-const vitest = await startVitest('test', process.argv.slice(2), { run: true, watch: false, passWithNoTests: true })
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { without: { type: 'string' } } })
+const exclude = ['**/node_modules/**', ...(values.without === undefined ? [] : [`${values.without}/**`])]
+const vitest = await startVitest('test', positionals, { run: true, watch: false, passWithNoTests: true, exclude })
 await vitest.close()
 
 const modules = vitest.state.getTestModules()
