@@ -109,14 +109,22 @@ export async function startServer(
   const reports: Report[] = []
   let offset = 0
   let frozen: number | undefined
-  const start = async (used: SettingsInput) => {
+  const start = async (used: SettingsInput, tries = 10): Promise<AuthorizationServer> => {
     const made = await createAuthorizationServer(used, {
       directory,
       report: (each) => reports.push(each),
       now: () => (frozen ?? Math.floor(Date.now() / 1000)) + offset,
     })
-    await made.listen()
-    return made
+    try {
+      await made.listen()
+      return made
+    } catch (error) {
+      // Another process probes for a free port at this moment.
+      await made.close()
+      if (tries === 0 || !(error instanceof Error) || !('code' in error) || error.code !== 'EADDRINUSE') throw error
+      await new Promise((resolve) => setTimeout(resolve, 200))
+      return await start(used, tries - 1)
+    }
   }
   let server = await start(settings)
 

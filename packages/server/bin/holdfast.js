@@ -12,5 +12,11 @@ if (major < 24 || (major === 24 && minor < 16)) {
   process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../node_modules/.cache', import.meta.url))
   enableCompileCache()
   const { main } = await import('../src/cli/main.ts')
-  process.exitCode = await main(process.argv.slice(2))
+  // A command that waits only for what does not keep a process alive, such as an idle connection's end, is not done.
+  const alive = setInterval(() => {}, 60_000)
+  try {
+    process.exitCode = await main(process.argv.slice(2))
+  } finally {
+    clearInterval(alive)
+  }
 }
