@@ -17,9 +17,11 @@ export function defineLogout(command: Command, terminal: Terminal): void {
       'after',
       `
 Ends the session of this folder: revokes its refresh token, or its token when there is
-none, and removes ${sessionDirectory}/. The browser stays signed in.
+none, and removes ${sessionDirectory}/. The browser stays signed in. A client that has
+a secret, or signs assertions, shows that once more.
 
-  $ holdfast logout`,
+  $ holdfast logout
+  $ holdfast logout --secret-file client.secret`,
     )
     .action(async (options: LogoutOptions) => {
       await logout(options)

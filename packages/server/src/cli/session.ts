@@ -66,7 +66,10 @@ export async function findSession(): Promise<Session | undefined> {
 export async function requireSession(): Promise<Session> {
   const session = await findSession()
   if (!session)
-    throw new Failure(66, `There is no session in ${sessionDirectory}. Get a token first: holdfast token --help`)
+    throw new Failure(
+      66,
+      `There is no session in ${sessionDirectory}. Begin one first: holdfast token --help, holdfast login --help`,
+    )
   return session
 }
 
