@@ -53,5 +53,6 @@ function requireIssuer(iss: string | null, metadata: ServerMetadata): void {
 
 function refusal(error: string, description: string | null): ClientError {
   const said = [shorten(error), shorten(description)].filter((part) => part !== undefined).join(' ')
-  return new ClientError('authorization_refused', { error: shorten(error), detail: said ? `It said: ${said}.` : said })
+  const detail = said && `It said: ${said.replace(/\.$/, '')}.`
+  return new ClientError('authorization_refused', { error: shorten(error), detail })
 }
