@@ -86,6 +86,18 @@ describe('holdfast dev', () => {
     expect((await run('call', `${at.api}/identity`)).code).toBe(0)
   })
 
+  it.each([
+    ['mtls', ['--cert', '.holdfast/tls/mtls.pem', '--key', '.holdfast/tls/mtls.key'], []],
+    ['pinned', ['--cert', '.holdfast/tls/pinned.pem', '--key', '.holdfast/tls/pinned.key'], []],
+    ['reference', ['--secret', 'secret'], ['--secret', 'secret']],
+  ])('ends the session of the client %s, and its token at the server', async (client, credentials, again) => {
+    const { out } = await run('token', '--client', client, '--scope', 'api1', ...credentials)
+    expect((await run('logout', ...again)).code).toBe(0)
+    const asked = ['inspect', out.trim(), '--introspect', '--client', 'api1', '--secret', 'api1-secret', '--json']
+    const { out: inspected } = await run(...asked, '--issuer', at.issuer)
+    expect(JSON.parse(inspected).introspection).toEqual({ active: false })
+  })
+
   it('refuses a token that is bound to nothing at its API, and says why', async () => {
     expect((await getToken('--unbound')).code).toBe(0)
     const { code, err } = await run('call', `${at.api}/identity`)

@@ -1,8 +1,12 @@
 import { hash } from 'node:crypto'
 
-/** Makes a handle of 256 random bits: what a holder shows, and only its hash is kept. */
+/**
+ * Makes a handle of 256 random bits: what a holder shows, and only its hash is kept. One that begins with a hyphen is
+ * drawn again, since a command line would take it for an option.
+ */
 export function createHandle(random: (length: number) => Uint8Array): string {
-  return Buffer.from(random(32)).toString('base64url')
+  const handle = Buffer.from(random(32)).toString('base64url')
+  return handle.startsWith('-') ? createHandle(random) : handle
 }
 
 /** Under which a handle is stored: base64url of its SHA-256. */
