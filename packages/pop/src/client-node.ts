@@ -34,3 +34,4 @@ export {
   type WebSignInOptions,
   type WebSignInRequest,
 } from './node/client/web-sign-in.ts'
+export { proofKeyOf } from './node/proof-key.ts'

@@ -1,4 +1,5 @@
 export { decodeBase64url, encodeBase64url } from './foundation/base64url.ts'
+export { type BoundedCache, createBoundedCache } from './foundation/bounded-cache.ts'
 export type { CertificateFacts, CertificateKey, PresentedCertificate } from './foundation/certificate-facts.ts'
 export type { Clock, Seconds } from './foundation/clock.ts'
 export { equalInConstantTime } from './foundation/constant-time.ts'
@@ -15,7 +16,8 @@ export {
 } from './foundation/jwk.ts'
 export { algorithmOf, isSignedBy, parseJwt, type UnverifiedJwt } from './foundation/jws.ts'
 export type { Awaitable, Primitives } from './foundation/primitives.ts'
-export { renderChallenge } from './oauth/challenge.ts'
+export { normalTargetUri } from './foundation/target-uri.ts'
+export { type ChallengingApi, renderChallenge, renderTokenChallenges } from './oauth/challenge.ts'
 export type { ServerMetadata } from './oauth/metadata.ts'
 export { decodeForm, type Parameters, parseParameters } from './oauth/parameters.ts'
 export { type Reason, type Refusal, Refused, refusals } from './oauth/refusal.ts'
@@ -26,6 +28,27 @@ export {
   protectedResourceMetadataUrl,
 } from './oauth/well-known.ts'
 export { isAcceptableKey, verifyCertificate } from './proof/certificate.ts'
-export { type Confirmation, confirmationOf, parseConfirmation, requireConfirmed } from './proof/confirmation.ts'
+export {
+  type Confirmation,
+  confirmationOf,
+  parseConfirmation,
+  requireConfirmed,
+  requireScheme,
+  type TokenScheme,
+} from './proof/confirmation.ts'
+export {
+  createDpopProof,
+  type DpopContext,
+  type DpopPolicy,
+  type KnownKey,
+  type ProofKey,
+  type ProvenRequest,
+  proofAhead,
+  proofLifetime,
+  type VerifiedProof,
+  verifyDpopProof,
+} from './proof/dpop.ts'
+export { createDpopNonces, type DpopNonces, nonceLifetime } from './proof/dpop-nonce.ts'
 export { isKeyBindingShown, type KeyBinding, keyBindingOf } from './proof/key-binding.ts'
 export type { CertificatePossession, DpopPossession, Possession } from './proof/possession.ts'
+export { createMemoryReplay, type ProofUse, type Replay } from './proof/replay.ts'

@@ -16,3 +16,10 @@ export {
   testNow,
 } from './testing/issuer.ts'
 export { type ListeningIssuer, startTestIssuer } from './testing/listening-issuer.ts'
+export {
+  createTestProofKey,
+  type ProofOverrides,
+  signProof,
+  type TestProofKey,
+  type TestProofRequest,
+} from './testing/proofs.ts'

@@ -1,4 +1,4 @@
-import type { Awaitable, Clock, JsonObject, Primitives } from '@holdfast/pop'
+import type { Awaitable, Clock, DpopContext, JsonObject, Primitives } from '@holdfast/pop'
 import type { Client } from './model/client.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
@@ -23,6 +23,8 @@ export interface Context {
   readonly upstreams: readonly Upstream[]
   /** Fetches a client's `jwks_uri`, or gives what was fetched lately. Rejects when it cannot be had. */
   readonly fetchKeys: (uri: string, options?: { readonly fresh?: boolean }) => Promise<JsonObject>
+  /** What checking DPoP proofs needs. */
+  readonly dpop: DpopContext
   /** Failed client authentications. */
   readonly attempts: Attempts
   /** Introspected tokens that were not active. */

@@ -31,6 +31,7 @@ import { createDirectory } from './people/directory.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
+import { createDpopContext } from './possession/dpop.ts'
 import { parseSettings, type Settings, SettingsError, type SettingsInput, signingAlgorithmsOf } from './settings.ts'
 import { loadEncryptionKey } from './store/encryption-key.ts'
 import { openSqliteStore } from './store/sqlite.ts'
@@ -129,6 +130,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     userCodeGuesses: createAttempts(now, userCodeLimit),
     registrations: createAttempts(now, registrationLimit),
     pairwise: createPairwise(encryptionKey),
+    dpop: createDpopContext(encryptionKey, { now, primitives: nodePrimitives }),
     report,
   }
   const administration = createAdministration({

@@ -7,6 +7,8 @@ export type Awaitable<T> = T | Promise<T>
 /** What the core needs from the platform. It travels in contexts; nothing looks for globals. */
 export interface Primitives {
   sha256(bytes: Uint8Array): Awaitable<Uint8Array>
+  /** HMAC with SHA-256. RFC 2104. */
+  hmac(key: Uint8Array, bytes: Uint8Array): Awaitable<Uint8Array>
   /** @returns cryptographically strong bytes */
   random(length: number): Uint8Array
   /** Says whether the signature is the key's. False, never an error, for a key or signature that cannot be used. */

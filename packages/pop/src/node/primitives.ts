@@ -1,5 +1,6 @@
 import {
   constants,
+  createHmac,
   createPublicKey,
   hash,
   type KeyObject,
@@ -15,6 +16,7 @@ import { decodeBase64, factsOf } from './certificates/read.ts'
 /** What the core needs from the platform, by `node:crypto`: everything answers at once. */
 export const nodePrimitives: Primitives = {
   sha256: (bytes) => hash('sha256', bytes, 'buffer'),
+  hmac: (key, bytes) => createHmac('sha256', key).update(bytes).digest(),
   random,
   verify: isSignature,
   readCertificate,

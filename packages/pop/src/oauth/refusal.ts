@@ -25,7 +25,6 @@ export const refusals = {
   parameters_too_many: row('invalid_request', 'RFC6749-3.2', 'The form has too many parameters.'),
   parameter_in_query: row('invalid_request', 'RFC6749-2.3.1', 'Send parameters in the body, never in the address.'),
   header_repeated: row('invalid_request', 'RFC9110-5.3', 'The Authorization header is included more than once.'),
-  parameter_missing: row('invalid_request', 'RFC6749-5.2', 'A required parameter is missing.'),
   request_incomplete: row('invalid_request', 'RFC9112-8', 'The connection ended before the request was complete.'),
   expectation_unknown: row('expectation_failed', 'RFC9110-10.1.1', 'Of the Expect header only 100-continue is known.'),
   request_too_slow: row('request_timeout', 'RFC9110-15.5.9', 'The request took too long to arrive.'),
@@ -435,6 +434,62 @@ export const refusals = {
   client_metadata_invalid: row('invalid_client_metadata', 'RFC7591-3.2.2', 'The metadata of the client is not valid.'),
   redirect_uri_unacceptable: row('invalid_redirect_uri', 'RFC7591-3.2.2', 'A redirect URI cannot be registered.'),
 
+  // the DPoP proof of a request
+  dpop_missing: row('invalid_dpop_proof', 'RFC9449-7.1', 'Send a DPoP proof with the access token.'),
+  dpop_required: row('invalid_request', 'RFC9449-5.2', 'This client must send a DPoP proof.'),
+  dpop_off: row('invalid_request', 'RFC9449-5', 'This client is not registered for DPoP: send no proof.'),
+  dpop_jkt_disagrees: row('invalid_request', 'RFC9449-10.1', 'dpop_jkt is not the thumbprint of the key of the proof.'),
+  dpop_repeated: row('invalid_dpop_proof', 'RFC9449-4.3-1', 'Send exactly one DPoP header with exactly one proof.'),
+  dpop_malformed: row('invalid_dpop_proof', 'RFC9449-4.3-2', 'The DPoP proof is not a signed JWT.'),
+  dpop_claims_malformed: row(
+    'invalid_dpop_proof',
+    'RFC9449-4.3-3',
+    'The DPoP proof needs jwk in its header, and jti, htm, htu and iat of their types.',
+  ),
+  dpop_type: row('invalid_dpop_proof', 'RFC9449-4.3-4', 'typ of the DPoP proof must be dpop+jwt.'),
+  dpop_algorithm: row('invalid_dpop_proof', 'RFC9449-4.3-5', 'The DPoP proof uses an algorithm that is not accepted.'),
+  dpop_key: row(
+    'invalid_dpop_proof',
+    'RFC9449-4.3-6',
+    'jwk of the DPoP proof is no key that is accepted for its algorithm.',
+  ),
+  dpop_signature: row('invalid_dpop_proof', 'RFC9449-4.3-6', 'The signature of the DPoP proof is wrong.'),
+  dpop_key_private: row(
+    'invalid_dpop_proof',
+    'RFC9449-4.3-7',
+    'The DPoP proof gives its private key away: use another key.',
+  ),
+  dpop_method_differs: row('invalid_dpop_proof', 'RFC9449-4.3-8', 'htm of the DPoP proof is not the request method.'),
+  dpop_url_differs: row(
+    'invalid_dpop_proof',
+    'RFC9449-4.3-9',
+    'htu of the DPoP proof is not the address of the request.',
+  ),
+  dpop_nonce_missing: row('use_dpop_nonce', 'RFC9449-4.3-10', 'Put the nonce of the DPoP-Nonce header into the proof.'),
+  dpop_nonce_unknown: row('use_dpop_nonce', 'RFC9449-4.3-10', 'Put the nonce of the DPoP-Nonce header into the proof.'),
+  dpop_stale: row('invalid_dpop_proof', 'RFC9449-4.3-11', 'The DPoP proof is too old: make one for each request.'),
+  dpop_early: row('invalid_dpop_proof', 'RFC9449-4.3-11', 'The DPoP proof comes from the future: set the clock.'),
+  dpop_skewed: row(
+    'use_dpop_nonce',
+    'RFC9449-4.3-11',
+    'Your clock is off: put the nonce of the DPoP-Nonce header into the proof.',
+  ),
+  dpop_token_differs: row(
+    'invalid_dpop_proof',
+    'RFC9449-4.3-12',
+    'ath of the DPoP proof is not the hash of this access token.',
+  ),
+  dpop_replayed: row(
+    'invalid_dpop_proof',
+    'RFC9449-11.1',
+    'The DPoP proof was used before: make one for each request.',
+  ),
+  replay_unavailable: row(
+    'temporarily_unavailable',
+    'RFC9449-11.1',
+    'Whether the DPoP proof is new cannot be told at the moment. Try again shortly.',
+  ),
+
   // introspection and revocation
   token_parameter_missing: row('invalid_request', 'RFC7662-2.1', 'token is missing.'),
   introspection_not_allowed: row(
@@ -505,6 +560,17 @@ export const refusals = {
     'The access token is bound to another client certificate.',
   ),
   confirmation_certificate_unacceptable: row('invalid_token', 'RFC8705-3', 'The client certificate is not acceptable.'),
+  token_is_dpop: row(
+    'invalid_token',
+    'RFC9449-7.2',
+    'The access token is bound to a DPoP key: send it as DPoP, with a proof.',
+  ),
+  token_is_not_dpop: row(
+    'invalid_token',
+    'RFC9449-7.1',
+    'The access token is not bound to a DPoP key: send it as Bearer.',
+  ),
+  confirmation_proof_differs: row('invalid_token', 'RFC9449-4.3-12', 'The access token is bound to another DPoP key.'),
   confirmation_proof_missing: row(
     'invalid_token',
     'RFC9449-7.2',
@@ -554,6 +620,8 @@ export class Refused extends Error {
   readonly expected: string | undefined
   /** Seconds to wait, where waiting helps. */
   readonly retryAfter: number | undefined
+  /** What the answer hands out as `DPoP-Nonce`. RFC 9449 §8. */
+  readonly nonce: string | undefined
 
   constructor(
     reason: Reason,
@@ -561,8 +629,9 @@ export class Refused extends Error {
       seen,
       expected,
       retryAfter,
+      nonce,
       cause,
-    }: { seen?: string; expected?: string; retryAfter?: number; cause?: unknown } = {},
+    }: { seen?: string; expected?: string; retryAfter?: number; nonce?: string; cause?: unknown } = {},
   ) {
     super(reason, cause === undefined ? undefined : { cause })
     this.name = 'Refused'
@@ -570,6 +639,7 @@ export class Refused extends Error {
     this.seen = seen
     this.expected = expected
     this.retryAfter = retryAfter
+    this.nonce = nonce
   }
 }
 

@@ -40,17 +40,35 @@ export function parseConfirmation(cnf: unknown): Confirmation {
 
 /**
  * Unlocks: every known member of the confirmation is proven by this request. RFC 8705 §3, RFC 9449 §7.
- * @throws {@link Refused} `confirmation_certificate_missing`, `confirmation_certificate_differs`, `confirmation_proof_missing`
+ * @throws {@link Refused} `confirmation_certificate_missing`, `confirmation_certificate_differs`,
+ * `confirmation_proof_missing`, `confirmation_proof_differs`
  */
 export function requireConfirmed(confirmation: Confirmation, shown: readonly Possession[]): void {
   const { jkt, 'x5t#S256': certificate } = confirmation
-  if (jkt !== undefined && !isShown('jkt', jkt, shown)) throw new Refused('confirmation_proof_missing')
+  if (jkt !== undefined && !isShown('jkt', jkt, shown)) {
+    const other = shown.find(({ member }) => member === 'jkt')
+    if (!other) throw new Refused('confirmation_proof_missing')
+    throw new Refused('confirmation_proof_differs', { expected: jkt, seen: other.thumbprint })
+  }
   if (certificate !== undefined && !isShown('x5t#S256', certificate, shown)) {
     const other = shown.find(({ member }) => member === 'x5t#S256')
     if (!other) throw new Refused('confirmation_certificate_missing')
     throw new Refused('confirmation_certificate_differs', { expected: certificate, seen: other.thumbprint })
   }
   if (jkt === undefined && certificate === undefined) throw new Refused('confirmation_unknown')
+}
+
+/** How an access token is sent: the scheme of the Authorization header, in small letters. RFC 6750 §2.1, RFC 9449 §7.1. */
+export type TokenScheme = 'bearer' | 'dpop'
+
+/**
+ * The scheme is the token's own: DPoP exactly where it is bound to a DPoP key. RFC 9449 §7.1, §7.2.
+ * @throws {@link Refused} `token_is_dpop`, `token_is_not_dpop`
+ */
+export function requireScheme(scheme: TokenScheme, confirmation: Confirmation | undefined): void {
+  const isDpop = confirmation?.jkt !== undefined
+  if (isDpop && scheme !== 'dpop') throw new Refused('token_is_dpop')
+  if (!isDpop && scheme !== 'bearer') throw new Refused('token_is_not_dpop')
 }
 
 function isShown(member: Possession['member'], thumbprint: string, shown: readonly Possession[]): boolean {

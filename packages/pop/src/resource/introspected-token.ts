@@ -1,9 +1,9 @@
+import { createBoundedCache } from '../foundation/bounded-cache.ts'
 import type { Seconds } from '../foundation/clock.ts'
 import { postForm } from '../foundation/get-json.ts'
 import type { JsonObject } from '../foundation/json.ts'
 import { Refused } from '../oauth/refusal.ts'
 import { type AccessToken, parseAccessToken, type TokenReader } from './access-token.ts'
-import { createBoundedCache } from './bounded-cache.ts'
 import type { IssuerAccess, IssuerMetadata } from './issuer-metadata.ts'
 
 /** How the API asks the issuer about a token. RFC 7662 §2.1. */

@@ -1,9 +1,9 @@
+import { createBoundedCache } from '../foundation/bounded-cache.ts'
 import type { PublicJwk, SignatureAlgorithm } from '../foundation/jwk.ts'
 import { algorithmOf, isSignedBy, parseJwt, type UnverifiedJwt } from '../foundation/jws.ts'
 import type { Primitives } from '../foundation/primitives.ts'
 import { Refused } from '../oauth/refusal.ts'
 import { type AccessToken, parseAccessToken, type TokenReader } from './access-token.ts'
-import { createBoundedCache } from './bounded-cache.ts'
 import type { IssuerKeys } from './issuer-keys.ts'
 
 const remembered = 4096

@@ -5,11 +5,12 @@ import type { Authenticated } from '../client-authentication/client-authenticati
 import type { Context } from '../context.ts'
 import { deviceCode, pollInterval } from '../grants/device-code.ts'
 import type { DeviceAuthorization } from '../model/authorization.ts'
-import { findPossession } from '../possession/prove.ts'
+import { type Proven, prove } from '../possession/prove.ts'
 import { useUp } from '../tokens/access-token.ts'
 import { createHandle, handleHash } from '../tokens/handle.ts'
 import { createUserCode, userCodeHash } from '../tokens/user-code.ts'
-import { behindIssuer, type Endpoint, formOf, type Outbound, uncacheable } from './endpoint.ts'
+import { answering } from './answering.ts'
+import { behindIssuer, type Endpoint, formOf, type Outbound } from './endpoint.ts'
 
 /** From the request of the device to the answer of the person. */
 const lifetime: Seconds = 600
@@ -32,13 +33,10 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   if (!authenticated.client.grant_types.includes(deviceCode.grant_type)) throw new Refused('grant_type_not_allowed')
   const asked = chooseScope(authenticated.client, parameters, context.settings)
   const code = createHandle(context.primitives.random)
-  const device = {
-    ...begin(code, authenticated, context.now()),
-    ...asked,
-    ...bindingOf(inbound, authenticated, context),
-  }
-  await useUp(authenticated.uses, context)
-  return respond(code, await insert(device, context), context)
+  const proven = await prove(inbound, authenticated, context, 'nothing')
+  const device = { ...begin(code, authenticated, context.now()), ...asked, ...bindingOf(authenticated, proven) }
+  await useUp(proven.uses, context)
+  return respond({ device_code: code, user_code: await insert(device, context) }, proven, context)
 }
 
 function begin(code: string, { client }: Authenticated, created: Seconds) {
@@ -46,13 +44,10 @@ function begin(code: string, { client }: Authenticated, created: Seconds) {
   return { hash: handleHash(code), clientId: client.client_id, created, expires, stage: 'pending' } as const
 }
 
-function bindingOf(
-  inbound: Inbound,
-  authenticated: Authenticated,
-  context: Context,
-): Pick<DeviceAuthorization, 'binding'> {
-  const possession = findPossession(inbound, authenticated, context)
-  return possession && authenticated.authentication === 'none' ? { binding: keyBindingOf(possession) } : {}
+/** Whoever authenticates is known by that; a DPoP key binds in any case, as it does codes. RFC 9449 §10. */
+function bindingOf({ authentication }: Authenticated, { possession }: Proven): Pick<DeviceAuthorization, 'binding'> {
+  const counts = possession && (authentication === 'none' || possession.member === 'jkt')
+  return counts ? { binding: keyBindingOf(possession) } : {}
 }
 
 /** @returns the user code, which no other device shows */
@@ -68,11 +63,15 @@ async function insert(
   throw new Error('Every user code that was tried is taken.')
 }
 
-function respond(device_code: string, user_code: string, { settings }: Context): Outbound {
+function respond(
+  { device_code, user_code }: { readonly device_code: string; readonly user_code: string },
+  proven: Proven,
+  { settings }: Context,
+): Outbound {
   const verification_uri = `${settings.issuer}/device`
   return {
     status: 200,
-    headers: uncacheable,
+    headers: answering(proven),
     body: JSON.stringify({
       device_code,
       user_code,

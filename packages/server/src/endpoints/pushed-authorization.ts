@@ -1,13 +1,14 @@
-import { type Inbound, type KeyBinding, keyBindingOf, type Possession } from '@holdfast/pop'
+import { type Inbound, type KeyBinding, keyBindingOf, type Possession, Refused } from '@holdfast/pop'
 import { judgeRequest, requireTarget } from '../authorization/authorization-request.ts'
 import { pushedRequestLifetime, pushRequest, requireNoRequestUri } from '../authorization/pushed-request.ts'
 import { openRequestObject, requireSigned } from '../authorization/request-object.ts'
 import { authenticate } from '../client-authentication/authenticate.ts'
 import type { Authenticated } from '../client-authentication/client-authentication.ts'
 import type { Context } from '../context.ts'
-import { findPossession } from '../possession/prove.ts'
+import { type Proven, prove } from '../possession/prove.ts'
 import { useUp } from '../tokens/access-token.ts'
-import { behindIssuer, type Endpoint, formOf, type Outbound, uncacheable } from './endpoint.ts'
+import { answering } from './answering.ts'
+import { behindIssuer, type Endpoint, formOf, type Outbound } from './endpoint.ts'
 
 /** The endpoint where clients push authorization requests before the browser comes. RFC 9126 §2. */
 export const pushedAuthorization: Endpoint = {
@@ -21,15 +22,15 @@ export const pushedAuthorization: Endpoint = {
 async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const parameters = formOf(inbound)
   const authenticated = await authenticate(inbound, parameters, context)
-  const { client, uses } = authenticated
-  const shown = findPossession(inbound, authenticated, context)
+  const { client } = authenticated
+  const proven = await prove(inbound, authenticated, context, 'nothing')
   requireNoRequestUri(parameters)
   requireSigned(parameters, client)
   const opened = await openRequestObject(parameters, client, context)
   const request = await judgeRequest(client, opened, requireTarget(client, opened), context)
-  const binding = request.binding ?? bindingOf(authenticated, shown)
-  await useUp(uses, context)
-  return respond(await pushRequest(binding ? { ...request, binding } : request, context))
+  const binding = chooseBinding(request.binding, bindingOf(authenticated, proven.possession))
+  await useUp(proven.uses, context)
+  return respond(await pushRequest(binding ? { ...request, binding } : request, context), proven)
 }
 
 /** A public client's code is bound to the key of its certificate: nothing else shows who comes for it. `decisions.md` 1.10. */
@@ -37,11 +38,18 @@ function bindingOf({ authentication }: Authenticated, shown: Possession | undefi
   return shown && (authentication === 'none' || shown.member === 'jkt') ? keyBindingOf(shown) : undefined
 }
 
+/** A proof stands for `dpop_jkt`: where both are sent, they name one key. A `dpop_jkt` goes before a certificate. RFC 9449 §10.1. */
+function chooseBinding(asked: KeyBinding | undefined, shown: KeyBinding | undefined): KeyBinding | undefined {
+  if (asked && shown && 'jkt' in asked && 'jkt' in shown && asked.jkt !== shown.jkt)
+    throw new Refused('dpop_jkt_disagrees')
+  return asked ?? shown
+}
+
 /** RFC 9126 §2.2. */
-function respond(request_uri: string): Outbound {
+function respond(request_uri: string, proven: Proven): Outbound {
   return {
     status: 201,
-    headers: uncacheable,
+    headers: answering(proven),
     body: JSON.stringify({ request_uri, expires_in: pushedRequestLifetime }),
   }
 }

@@ -21,7 +21,7 @@ const statuses: Readonly<Record<string, number>> = {
  * The one door for refusals: OAuth code and sentence outside, status by the code. RFC 6749 §5.2.
  * @param usedBasic the request authenticated by Basic: then `invalid_client` challenges
  */
-export function renderRefusal({ reason, retryAfter }: Refused, usedBasic = false): Outbound {
+export function renderRefusal({ reason, retryAfter, nonce }: Refused, usedBasic = false): Outbound {
   const { error, says } = refusals[reason]
   const status = statuses[error] ?? 400
   const wait = retryAfter ?? (status === 503 ? 1 : undefined)
@@ -30,6 +30,7 @@ export function renderRefusal({ reason, retryAfter }: Refused, usedBasic = false
     headers: {
       ...uncacheable,
       ...(wait === undefined ? {} : { 'retry-after': String(wait) }),
+      ...(nonce === undefined ? {} : { 'dpop-nonce': nonce }),
       ...(status === 401 && usedBasic
         ? { 'www-authenticate': renderChallenge('Basic', { realm: 'holdfast', charset: 'UTF-8' }) }
         : {}),

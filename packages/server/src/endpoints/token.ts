@@ -3,10 +3,11 @@ import { authenticate, clientAuthentications } from '../client-authentication/au
 import type { Context } from '../context.ts'
 import { grants, redeem } from '../grants/redeem.ts'
 import { tokenExchange } from '../grants/token-exchange.ts'
-import { prove } from '../possession/prove.ts'
+import { type Proven, prove } from '../possession/prove.ts'
 import { type Issued, issue } from '../tokens/access-token.ts'
+import { answering } from './answering.ts'
 import { authenticationMetadata } from './authentication-metadata.ts'
-import { behindIssuer, type Endpoint, formOf, type Outbound, uncacheable } from './endpoint.ts'
+import { behindIssuer, type Endpoint, formOf, type Outbound } from './endpoint.ts'
 
 /** The token endpoint. RFC 6749 §3.2. */
 export const token: Endpoint = {
@@ -27,10 +28,10 @@ export const token: Endpoint = {
 async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const parameters = formOf(inbound, repeatableIn(inbound))
   const authenticated = await authenticate(inbound, parameters, context)
-  const possession = prove(inbound, authenticated, context)
-  const redeemed = await redeem({ authenticated, parameters, possession }, context)
+  const proven = await prove(inbound, authenticated, context)
+  const redeemed = await redeem({ authenticated, parameters, ...proven }, context)
   const issued = await issue(redeemed, context)
-  return respond(issued)
+  return respond(issued, proven)
 }
 
 /** RFC 8707 §2; RFC 8693 §2.1 has a second one. */
@@ -39,16 +40,16 @@ function repeatableIn({ form = [] }: Inbound): readonly string[] {
   return isExchange ? ['resource', 'audience'] : ['resource']
 }
 
-/** A token bound to a certificate is a `Bearer` one on the wire. RFC 6749 §5.1, RFC 8705 §3, RFC 8693 §2.2.1. */
-function respond(issued: Issued): Outbound {
+/** RFC 6749 §5.1, RFC 8693 §2.2.1. */
+function respond(issued: Issued, proven: Proven): Outbound {
   const { token: access_token, lifetime: expires_in, scope, refreshToken, idToken, authorizationDetails, type } = issued
   return {
     status: 200,
-    headers: uncacheable,
+    headers: answering(proven),
     body: JSON.stringify({
       access_token,
       issued_token_type: type,
-      token_type: 'Bearer',
+      token_type: issued.tokenType,
       expires_in,
       refresh_token: refreshToken,
       id_token: idToken,

@@ -4,14 +4,20 @@ import {
   type Possession,
   Refused,
   refusals,
-  renderChallenge,
+  renderTokenChallenges,
   requireConfirmed,
+  requireScheme,
+  type TokenScheme,
   verifyCertificate,
 } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Authorization } from '../model/authorization.ts'
 import { claimsWithin, openidClaims } from '../model/openid-scope.ts'
+import { findProof } from '../possession/dpop.ts'
+import type { Proven } from '../possession/prove.ts'
+import { useUp } from '../tokens/access-token.ts'
 import { findPresentedToken, findStanding, type PresentedToken } from '../tokens/presented-token.ts'
+import { answering } from './answering.ts'
 import { behindIssuer, type Endpoint, type Outbound, uncacheable } from './endpoint.ts'
 import { renderRefusal } from './refusal.ts'
 
@@ -36,34 +42,47 @@ export const userinfo: Endpoint = {
 }
 
 async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
-  const { token, authorization } = await validate(presentedText(inbound), context)
-  confirm(token.confirmation, inbound, context)
+  const { scheme, text } = presentedToken(inbound)
+  const { token, authorization } = await validate(text, context)
+  requireScheme(scheme, token.confirmation)
+  const proven = token.confirmation ? await confirm(token.confirmation, { inbound, text }, context) : nothing
   const scope = token.scope.split(' ')
   if (!scope.includes('openid')) throw new Refused('scope_insufficient', { expected: 'openid', seen: token.scope })
   const person = await context.people.find(authorization.subject)
   if (!person) throw new Refused('token_inactive')
+  await useUp(proven.uses, context)
   const claims = { sub: token.subject, ...claimsWithin(scope, person.claims) }
-  return { status: 200, headers: uncacheable, body: JSON.stringify(claims) }
+  return { status: 200, headers: answering(proven), body: JSON.stringify(claims) }
 }
 
-/** The token of the one Authorization header, or of the form of a POST; never of the query. RFC 6750 §2. */
-function presentedText({ method, url, headers, form = [] }: Inbound): string {
+interface Presented {
+  readonly scheme: TokenScheme
+  readonly text: string
+}
+
+/** The token of the one Authorization header, or of the form of a POST; never of the query. RFC 6750 §2, RFC 9449 §7.1. */
+function presentedToken({ method, url, headers, form = [] }: Inbound): Presented {
   if (url.includes('?') && new URL(url).searchParams.has('access_token')) throw new Refused('token_in_query')
-  const presented = [...(headers.authorization ?? []).map(bearerOf), ...(method === 'POST' ? valuesOf(form) : [])]
-  const [text, second] = presented
-  if (text === undefined) throw new Refused('token_missing')
+  const presented = [...(headers.authorization ?? []).map(parseHeader), ...(method === 'POST' ? valuesOf(form) : [])]
+  const [first, second] = presented
+  if (first === undefined) throw new Refused('token_missing')
   if (second !== undefined) throw new Refused('token_repeated')
-  return text
+  return first
 }
 
-function bearerOf(header: string): string {
-  const [, text] = /^bearer +(.*)$/i.exec(header) ?? []
-  if (text === undefined) throw new Refused('token_scheme_unknown', { expected: 'Bearer' })
-  return text
+function parseHeader(header: string): Presented {
+  const scheme = schemeOf(header)
+  if (!scheme) throw new Refused('token_scheme_unknown', { expected: 'Bearer or DPoP' })
+  return { scheme, text: header.slice(scheme.length).trimStart() }
 }
 
-function valuesOf(form: NonNullable<Inbound['form']>): readonly string[] {
-  return form.filter(([name]) => name === 'access_token').map(([, value]) => value)
+function schemeOf(header: string): TokenScheme | undefined {
+  const [, scheme] = /^(bearer|dpop) /i.exec(header) ?? []
+  return scheme === undefined ? undefined : scheme.toLowerCase() === 'dpop' ? 'dpop' : 'bearer'
+}
+
+function valuesOf(form: NonNullable<Inbound['form']>): readonly Presented[] {
+  return form.filter(([name]) => name === 'access_token').map(([, text]) => ({ scheme: 'bearer', text }))
 }
 
 /** A token that stands and is a person's: a client that acts for itself has no claims. */
@@ -78,11 +97,23 @@ async function validate(
   return { token, authorization: standing.authorization }
 }
 
-/** A certificate counts when the token is bound to one; any other is not judged. RFC 8705 §3. */
-function confirm(confirmation: Confirmation | undefined, { certificate }: Inbound, context: Context): void {
-  if (!confirmation) return
+/** What a request with a token that is bound to nothing has shown. */
+const nothing: Pick<Proven, 'uses' | 'nextNonce'> = { uses: [] }
+
+/** Proof and certificate count when the token is bound to them; any other is not judged. RFC 8705 §3, RFC 9449 §7.1. */
+async function confirm(
+  confirmation: Confirmation,
+  { inbound, text }: { readonly inbound: Inbound; readonly text: string },
+  context: Context,
+): Promise<Pick<Proven, 'uses' | 'nextNonce'>> {
+  const { certificate } = inbound
   const counts = confirmation['x5t#S256'] !== undefined && certificate !== undefined
-  requireConfirmed(confirmation, counts ? [judged(certificate, context)] : [])
+  const proof = confirmation.jkt === undefined ? undefined : await findProof(inbound, text, context)
+  requireConfirmed(confirmation, [
+    ...(counts ? [judged(certificate, context)] : []),
+    ...(proof ? [proof.possession] : []),
+  ])
+  return { uses: [], ...proof }
 }
 
 function judged(certificate: NonNullable<Inbound['certificate']>, { now, primitives }: Context): Possession {
@@ -95,25 +126,33 @@ function judged(certificate: NonNullable<Inbound['certificate']>, { now, primiti
   }
 }
 
-const statuses: Readonly<Record<string, number>> = { token_missing: 401, invalid_token: 401, insufficient_scope: 403 }
+const statuses: Readonly<Record<string, number>> = {
+  token_missing: 401,
+  invalid_token: 401,
+  invalid_dpop_proof: 401,
+  use_dpop_nonce: 401,
+  insufficient_scope: 403,
+}
 
-/** Who sent no token gets no error code. RFC 6750 §3, §3.1. */
+/** Who sent no token gets no error code. RFC 6750 §3, §3.1; RFC 9449 §7.1, §9. */
 function renderUserinfoRefusal(
   refused: Refused,
-  _: Pick<Inbound, 'headers'>,
-  { issuer }: Context['settings'],
+  { headers }: Pick<Inbound, 'headers'>,
+  { issuer, dpop }: Context['settings'],
 ): Outbound {
   const { error, says } = refusals[refused.reason]
   const status = statuses[error]
   if (status === undefined) return renderRefusal(refused)
-  const challenge = renderChallenge('Bearer', {
-    realm: issuer,
-    ...(error === 'token_missing' ? {} : { error, error_description: says }),
-    ...(error === 'insufficient_scope' ? { scope: 'openid' } : {}),
-  })
+  const scheme = schemeOf(headers.authorization?.[0] ?? '')
+  const used = error === 'token_missing' && !scheme ? undefined : scheme === 'dpop' ? 'DPoP' : 'Bearer'
+  const api = { schemes: ['Bearer', 'DPoP'], algorithms: dpop.algorithms, parameters: { realm: issuer } } as const
   return {
     status,
-    headers: { ...uncacheable, 'www-authenticate': challenge },
+    headers: {
+      ...uncacheable,
+      'www-authenticate': renderTokenChallenges(refused.reason, used, api, 'openid'),
+      ...(refused.nonce !== undefined && { 'dpop-nonce': refused.nonce }),
+    },
     body: JSON.stringify({ error, error_description: says }),
   }
 }

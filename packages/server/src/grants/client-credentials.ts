@@ -1,4 +1,4 @@
-import { confirmationOf, Refused } from '@holdfast/pop'
+import { Refused } from '@holdfast/pop'
 import { chooseAudience } from './audience.ts'
 import type { Grant } from './grant.ts'
 
@@ -8,12 +8,17 @@ import type { Grant } from './grant.ts'
  */
 export const clientCredentials: Grant = {
   grant_type: 'client_credentials',
-  redeem({ authenticated: { client, authentication, uses }, parameters, possession }, { settings }) {
+  redeem({ authenticated: { client, authentication }, parameters, confirmation, uses }, { settings }) {
     if (authentication === 'none') throw new Refused('client_public')
     const { scope, audience, accessToken } = chooseAudience(client, parameters, settings)
-    const confirmation = possession && { confirmation: confirmationOf(possession) }
     return {
-      grant: { subject: client.client_id, clientId: client.client_id, scope, audience, ...confirmation },
+      grant: {
+        subject: client.client_id,
+        clientId: client.client_id,
+        scope,
+        audience,
+        ...(confirmation && { confirmation }),
+      },
       accessToken,
       uses,
     }

@@ -1,13 +1,13 @@
-import type { Parameters, Possession } from '@holdfast/pop'
+import type { Parameters } from '@holdfast/pop'
 import type { Authenticated } from '../client-authentication/client-authentication.ts'
 import type { Context } from '../context.ts'
+import type { Proven } from '../possession/prove.ts'
 import type { Issuance } from '../tokens/access-token.ts'
 
 /** A token request whose client is known and whose key, if any, is proven. Grants see no header and no certificate. */
-export interface GrantRequest {
+export interface GrantRequest extends Proven {
   readonly authenticated: Authenticated
   readonly parameters: Parameters
-  readonly possession: Possession | undefined
 }
 
 /** A grant type. */

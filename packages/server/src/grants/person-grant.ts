@@ -1,4 +1,4 @@
-import { confirmationOf, keyBindingOf, type Possession, Refused, type Seconds } from '@holdfast/pop'
+import { keyBindingOf, type Possession, Refused, type Seconds } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Authorization, RefreshToken } from '../model/authorization.ts'
 import type { Client } from '../model/client.ts'
@@ -49,7 +49,7 @@ export async function requireAuthorization(id: string, context: Context): Promis
  */
 export function earn(
   authorization: Authorization,
-  { authenticated: { client, uses }, parameters, possession }: GrantRequest,
+  { authenticated: { client }, parameters, confirmation, uses }: GrantRequest,
   context: Context,
 ): Issuance {
   const permission = { scope: stillAllowed(authorization, client), resources: authorization.resources, byPerson: true }
@@ -61,7 +61,7 @@ export function earn(
       scope,
       audience,
       authorizationId: authorization.id,
-      ...(possession && { confirmation: confirmationOf(possession) }),
+      ...(confirmation && { confirmation }),
     },
     accessToken,
     uses,
@@ -73,7 +73,7 @@ export function earn(
 /** The first refresh token of a family. A public client's is bound to what binds its access token. RFC 8705 §4, RFC 9449 §5. */
 export function firstRefreshToken(
   authorization: Authorization,
-  { authenticated: { client, authentication }, possession }: GrantRequest,
+  { authenticated: { client, authentication }, possession, confirmation }: GrantRequest,
   now: Seconds,
 ): Omit<RefreshToken, 'hash'> {
   const holder = authentication === 'none' ? 'public' : 'confidential'
@@ -82,7 +82,7 @@ export function firstRefreshToken(
     clientId: client.client_id,
     holder,
     ...bindingOf(holder, possession),
-    beganBound: possession !== undefined,
+    beganBound: confirmation !== undefined,
     generation: 0,
     created: now,
     expires: Math.min(authorization.expires, authorization.created + client.refresh_token_lifetime),

@@ -17,7 +17,7 @@ export const refreshToken: Grant = {
   async redeem(request, context) {
     const token = await requireRefreshToken(request, context)
     const authorization = await requireAuthorization(token.authorizationId, context)
-    if (token.beganBound && !request.possession) throw new Refused('grant_began_bound')
+    if (token.beganBound && !request.confirmation) throw new Refused('grant_began_bound')
     const earned = earn(authorization, request, context)
     if (token.holder === 'confidential' || token.binding) return earned
     return {
@@ -51,13 +51,13 @@ async function requireRefreshToken(
 /** It lives no longer than the one it replaces. A key shown now binds all that follow. */
 function nextOf(
   { hash: _, replaced: __, ...token }: RefreshToken,
-  { possession }: GrantRequest,
+  { possession, confirmation }: GrantRequest,
   created: number,
 ): Omit<RefreshToken, 'hash'> {
   return {
     ...token,
     ...bindingOf(token.holder, possession),
-    beganBound: token.beganBound || possession !== undefined,
+    beganBound: token.beganBound || confirmation !== undefined,
     generation: token.generation + 1,
     created,
   }

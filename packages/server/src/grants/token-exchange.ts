@@ -1,5 +1,4 @@
 import {
-  confirmationOf,
   isJsonObject,
   type JsonObject,
   type Parameters,
@@ -30,10 +29,10 @@ const mostActors = 8
  */
 export const tokenExchange: Grant = {
   grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-  async redeem({ authenticated: { client, authentication, uses }, parameters, possession }, context) {
+  async redeem({ authenticated: { client, authentication }, parameters, possession, confirmation, uses }, context) {
     if (authentication === 'none') throw new Refused('exchange_client_public')
     const { token, standing } = await requireSubjectToken(parameters, context)
-    requireHolder(token, client, possession)
+    requireHolder(token, client, confirmation && possession)
     if (countActors(token.actor) >= mostActors) throw new Refused('actors_too_many')
     const permission = {
       scope: bothAllow(token.scope, client.scope),
@@ -49,7 +48,7 @@ export const tokenExchange: Grant = {
         clientId: client.client_id,
         scope,
         audience,
-        ...(possession && { confirmation: confirmationOf(possession) }),
+        ...(confirmation && { confirmation }),
         ...(authorizationId !== undefined && { authorizationId }),
         actor: { sub: client.client_id, ...(actor && { act: actor }) },
       },

@@ -88,6 +88,17 @@ export const clientSchema = z
       .boolean()
       .default(false)
       .describe('The client gets certificate-bound tokens only, and is refused without a certificate.'),
+    dpop_bound_access_tokens: z
+      .boolean()
+      .default(false)
+      .describe('The client gets DPoP-bound tokens only, and is refused without a proof (RFC 9449).'),
+    dpop: z
+      .enum(['off', 'allowed', 'refresh-tokens'])
+      .default('allowed')
+      .describe(
+        'Whether proofs are taken. refresh-tokens: they bind the refresh tokens of a public client and leave its access tokens alone.',
+      ),
+    dpop_nonces: z.enum(['off', 'required', 'on-skew']).optional().describe('Goes before dpop.nonces of the server.'),
     grant_types: z
       .array(z.enum(grantTypes))
       .max(10)
@@ -260,6 +271,10 @@ function contradictions(client: Unchecked): [path: string, message: string][] {
     const bad = uris.find((uri) => !isRedirectUri(uri, type))
     if (bad !== undefined) found.push([member, `has "${bad}", where no ${type} application can be reached safely`])
   }
+  if (client.dpop_bound_access_tokens === true && client.dpop !== 'allowed')
+    found.push(['dpop', 'contradicts dpop_bound_access_tokens: leave one of them out'])
+  if (client.dpop === 'refresh-tokens' && method !== 'none')
+    found.push(['dpop', 'refresh-tokens is for public clients: those of others are protected by their authentication'])
   if (Array.isArray(client.grant_types) && client.grant_types.includes('authorization_code') && !hasRedirectUri(client))
     found.push(['redirect_uris', 'is needed for authorization_code'])
   return found

@@ -4,6 +4,19 @@ import { clientSchema } from './client.ts'
 import { personSchema } from './person.ts'
 import { signingAlgorithms } from './signing-key.ts'
 
+/** RS256 is never among them: RFC 9449 §4.3 leaves the choice to us, and new keys need no old padding. */
+const proofAlgorithms = [
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+  'PS256',
+  'ML-DSA-44',
+  'ML-DSA-65',
+  'ML-DSA-87',
+] as const
+
 const file = z.string().min(1)
 const pem = file.describe('A PEM file, relative to the settings, or the PEM text itself.')
 const port = z.int().min(1).max(65_535)
@@ -102,6 +115,22 @@ export const settingsSchema = z.strictObject({
         .describe('Which CAs may vouch for which tls_client_auth clients.'),
     })
     .prefault({}),
+  dpop: z
+    .strictObject({
+      algorithms: z
+        .array(z.enum(proofAlgorithms))
+        .min(1)
+        .default(['ES256', 'EdDSA', 'Ed25519', 'PS256', 'ML-DSA-44', 'ML-DSA-65'])
+        .describe('The algorithms of proofs. ES384 and ES512 cost this server ten times more than ES256.'),
+      nonces: z
+        .enum(['off', 'required', 'required-for-public', 'on-skew'])
+        .default('off')
+        .describe(
+          'Who must put a nonce of the server into proofs. on-skew: only clients whose clock is off. A client can have its own dpop_nonces.',
+        ),
+    })
+    .prefault({})
+    .describe('Proofs of possession at the application layer (RFC 9449).'),
   accessTokens: accessTokensSchema.prefault({}).describe('What holds for APIs and clients that say nothing else.'),
   apis: z.array(api).min(1).describe('The APIs for which tokens are issued.'),
   clients: z

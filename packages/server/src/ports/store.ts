@@ -23,7 +23,7 @@ export class StoreUnavailable extends Error {
 /** Something that works once, remembered by us until it could no longer pass. Kinds do not collide. */
 export interface Use {
   /** The namespace: which kind of single-use thing. */
-  readonly kind: 'assertion'
+  readonly kind: 'assertion' | 'proof'
   /** Base64url of a SHA-256: who and what. */
   readonly key: string
   /** Until when the use must be remembered. */

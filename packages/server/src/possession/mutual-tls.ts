@@ -9,7 +9,7 @@ export const byMutualTls: PossessionMethod = {
   find({ certificate }, { client, authentication }, { settings, now, primitives }) {
     const required = client.tls_client_certificate_bound_access_tokens
     const counts = required || authentication === 'certificate' || settings.mutualTls.alwaysEmitConfirmationClaim
-    return certificate && counts ? verifyCertificate(certificate, now(), primitives) : undefined
+    return certificate && counts ? { possession: verifyCertificate(certificate, now(), primitives) } : undefined
   },
   isRequired: (client) => client.tls_client_certificate_bound_access_tokens,
   missing: 'certificate_required',

@@ -16,6 +16,7 @@ const clientMembers = [
   'jwks',
   ...certificateSubjects,
   'tls_client_certificate_bound_access_tokens',
+  'dpop_bound_access_tokens',
   'require_pushed_authorization_requests',
   'require_signed_request_object',
   'request_object_signing_alg',

@@ -1,4 +1,4 @@
-import { type JsonObject, type Reason, Refused, type Seconds } from '@holdfast/pop'
+import { type Confirmation, type JsonObject, type Reason, Refused, type Seconds } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Authorization, RefreshToken } from '../model/authorization.ts'
 import type { AccessGrant, ReferenceToken } from '../model/reference-token.ts'
@@ -37,12 +37,14 @@ export interface Issued {
   readonly idToken?: string
   readonly authorizationDetails?: readonly JsonObject[]
   readonly type?: string
+  /** `DPoP` exactly where it is bound to a DPoP key; one bound to a certificate is a `Bearer` token on the wire. RFC 9449 §5, RFC 8705 §3. */
+  readonly tokenType: 'Bearer' | 'DPoP'
 }
 
 /**
  * Uses up what the request brought, records what must survive, and makes the tokens: the only step that writes, in one
  * store verb, all or nothing. A JWT without uses touches no store; JWTs are signed after the verb's COMMIT.
- * @throws {@link Refused} `assertion_replayed`, `code_used`, `refresh_token_used`, `device_code_used`, `authorization_ended`
+ * @throws {@link Refused} `assertion_replayed`, `dpop_replayed`, `code_used`, `refresh_token_used`, `device_code_used`, `authorization_ended`
  */
 export async function issue(issuance: Issuance, context: Issuing): Promise<Issued> {
   const { grant, accessToken, authorization, idToken, type } = issuance
@@ -52,7 +54,8 @@ export async function issue(issuance: Issuance, context: Issuing): Promise<Issue
   const life = { jti: identifierOf(grant, random), issued, expires: issued + accessToken.lifetime }
   const handle = accessToken.format === 'reference' ? createHandle(random) : undefined
   const refreshToken = issuance.refreshToken && createHandle(random)
-  await record(recordsOf(issuance, life, { handle, refreshToken }), context)
+  const records = recordsOf(issuance, life, { handle, refreshToken })
+  if (records) await record(records, context)
 
   const details = authorization?.authorizationDetails ?? []
   const token = handle ?? (await signAccessToken({ grant, life, details }, accessToken.algorithm, context))
@@ -60,6 +63,7 @@ export async function issue(issuance: Issuance, context: Issuing): Promise<Issue
     token,
     lifetime: accessToken.lifetime,
     scope: grant.scope,
+    tokenType: tokenTypeOf(grant.confirmation),
     ...(refreshToken !== undefined && { refreshToken }),
     ...(idToken && authorization && { idToken: await signIdToken(idToken, { grant, authorization, token }, context) }),
     ...(details.length > 0 && { authorizationDetails: details }),
@@ -67,9 +71,14 @@ export async function issue(issuance: Issuance, context: Issuing): Promise<Issue
   }
 }
 
-/** Uses up what an authenticated request brought that issues nothing. @throws {@link Refused} `assertion_replayed` */
+/** Uses up what an authenticated request brought that issues nothing. @throws {@link Refused} `assertion_replayed`, `dpop_replayed` */
 export async function useUp(uses: readonly Use[], context: Pick<Context, 'store'>): Promise<void> {
-  await record({ uses }, context)
+  if (uses.length > 0) await record({ uses }, context)
+}
+
+/** How a token is presented. */
+export function tokenTypeOf(confirmation: Confirmation | undefined): Issued['tokenType'] {
+  return confirmation?.jkt === undefined ? 'Bearer' : 'DPoP'
 }
 
 /** A missing key is our mistake, and found before anything is used up. */
@@ -83,8 +92,10 @@ interface Handles {
   readonly refreshToken: string | undefined
 }
 
-function recordsOf(issuance: Issuance, life: Life, { handle, refreshToken }: Handles): Issue {
+/** @returns undefined where the store need not know: a JWT without uses */
+function recordsOf(issuance: Issuance, life: Life, { handle, refreshToken }: Handles): Issue | undefined {
   const { grant, uses, redemptions = [], authorization } = issuance
+  if (uses.length === 0 && !handle && !authorization && redemptions.length === 0) return undefined
   const referenceToken: ReferenceToken | undefined = handle
     ? { ...grant, ...life, hash: handleHash(handle) }
     : undefined
@@ -99,7 +110,6 @@ function recordsOf(issuance: Issuance, life: Life, { handle, refreshToken }: Han
 }
 
 async function record(records: Issue, { store }: Pick<Context, 'store'>): Promise<void> {
-  if (records.uses.length === 0 && Object.keys(records).length === 1) return
   const outcome = await store.issue(records)
   if (!outcome.issued) throw new Refused(reasons[outcome.lost])
 }
@@ -107,6 +117,7 @@ async function record(records: Issue, { store }: Pick<Context, 'store'>): Promis
 /** Who lost was too late, no more: others used it up in the same moment. */
 const reasons: Readonly<Record<Lost, Reason>> = {
   assertion: 'assertion_replayed',
+  proof: 'dpop_replayed',
   code: 'code_used',
   refresh_token: 'refresh_token_used',
   device_code: 'device_code_used',
