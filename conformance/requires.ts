@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import process from 'node:process'
 import { describe, it } from 'vitest'
+import { findPostgres } from './postgres-server.ts'
 
 /** Declares a suite; the same call as vitest's `describe`. */
 export type Suite = (title: string, body: () => void | Promise<void>) => void
@@ -28,8 +29,14 @@ export function requirePrograms(...programs: readonly string[]): Suite {
 
 /** Where a program of the machine lies. */
 export function findProgram(program: string): string | undefined {
-  const places = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, program))
-  return places.find(isExecutable)
+  const folders = [...(process.env.PATH ?? '').split(delimiter), ...elsewhere()]
+  return folders.map((folder) => join(folder, program)).find(isExecutable)
+}
+
+/** Debian keeps PostgreSQL's programs out of the PATH. */
+function elsewhere(): readonly string[] {
+  const folder = findPostgres()
+  return folder === undefined ? [] : [folder]
 }
 
 function isExecutable(file: string): boolean {

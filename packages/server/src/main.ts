@@ -84,7 +84,7 @@ export async function createAuthorizationServer(
   const settings = readFiles(parsed, directory)
   if (options.people && settings.people.directory.length > 0)
     throw new SettingsError('people.directory: the application brings its own people. Remove one of the two.')
-  const store = await openSqliteStore({ file: settings.store.file, report })
+  const store = await openStore(settings.store, report)
   try {
     const reread = () => readListeners(parsed.listen, directory)
     return await assemble({ settings, store, now, report, people: options.people, reread })
@@ -145,7 +145,15 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
   const listenings = createListeners(context)
   const listeners = Object.values(listenings)
   const stopRenewing = renewCertificates(listenings, settings.listen, reread, report)
-  const management = createManagement({ database: settings.store.file, administration, report })
+  store.watch(() => {
+    clients.forget()
+    void signer.reload().catch((cause: unknown) => report({ level: 'error', event: 'keys_not_reloaded', cause }))
+  })
+  // Nodes that share a database are told of changes by it: their operators need no way into one of them.
+  const management =
+    settings.store.postgres === undefined
+      ? [createManagement({ database: settings.store.file, administration, report })]
+      : []
   const purge = setInterval(() => void purgeExpired(store, now() - purgeSlack), purgeInterval).unref()
 
   return {
@@ -153,18 +161,25 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     administration,
     async listen() {
       // One that opens late would escape close(): all are waited for before the first failure is told.
-      const outcomes = await Promise.allSettled([...listeners, management].map((each) => each.listen()))
+      const outcomes = await Promise.allSettled([...listeners, ...management].map((each) => each.listen()))
       const failed = outcomes.find((outcome) => outcome.status === 'rejected')
       if (failed) throw failed.reason
     },
     async close() {
       clearInterval(purge)
       stopRenewing()
-      await Promise.all([...listeners, management].map((each) => each.close()))
+      await Promise.all([...listeners, ...management].map((each) => each.close()))
       await Promise.all(context.upstreams.map((each) => each.close()))
       await store.close()
     },
   }
+}
+
+/** The client of PostgreSQL is loaded where it is used. */
+async function openStore(settings: Settings['store'], report: (report: Report) => void): Promise<Store> {
+  if (settings.postgres === undefined) return await openSqliteStore({ file: settings.file, report })
+  const { openPostgresStore } = await import('./store/postgres.ts')
+  return await openPostgresStore({ url: settings.postgres, connections: settings.connections, report })
 }
 
 function directoryOf(

@@ -15,11 +15,17 @@ export class SettingsError extends Error {
 export type SettingsInput = Written<z.input<typeof settingsSchema>>
 
 /** The settings, complete: what was left out has its default, and the parts agree. */
-export interface Settings extends Omit<z.output<typeof settingsSchema>, 'accessTokens' | 'apis' | 'listen'> {
+export interface Settings extends Omit<z.output<typeof settingsSchema>, 'accessTokens' | 'apis' | 'listen' | 'store'> {
   readonly accessTokens: AccessTokenSettings
   readonly apis: readonly Api[]
   readonly listen: { readonly public: Listener; readonly mutualTls?: Listener }
+  readonly store: StoreSettings
 }
+
+/** Where what must survive is kept: a file of this process, or a PostgreSQL server's database, which nodes share. */
+export type StoreSettings =
+  | { readonly file: string; readonly postgres?: undefined }
+  | { readonly postgres: string; readonly connections: number }
 
 /** How access tokens are made. */
 export interface AccessTokenSettings {
@@ -52,13 +58,14 @@ export interface Listener {
 export function parseSettings(written: unknown): Settings {
   const parsed = settingsSchema.safeParse(written, { reportInput: true })
   if (!parsed.success) throw new SettingsError(sentence(parsed.error.issues[0]))
-  const { accessTokens, apis, listen, ...rest } = parsed.data
+  const { accessTokens, apis, listen, store, ...rest } = parsed.data
   const general = inherit(accessTokens, { format: 'jwt', algorithm: 'ES256', lifetime: 3600 })
   const settings: Settings = {
     ...rest,
     accessTokens: general,
     apis: apis.map((each) => ({ ...each, accessTokens: inherit(each.accessTokens, general) })),
     listen: listeners(rest.issuer, rest.layout, listen),
+    store: storeOf(store, rest.keys),
   }
   requireAgreement(settings)
   return settings
@@ -130,6 +137,22 @@ export type { ClientInput }
 function inherit(given: z.output<typeof accessTokensSchema>, from: AccessTokenSettings): AccessTokenSettings {
   const { format = from.format, algorithm = from.algorithm, lifetime: seconds = from.lifetime } = given
   return { format, algorithm, lifetime: seconds }
+}
+
+function storeOf(
+  { file, postgres, connections }: z.output<typeof settingsSchema>['store'],
+  { encryptionKey }: Settings['keys'],
+): StoreSettings {
+  if (postgres === undefined) {
+    if (connections !== undefined) throw new SettingsError('store.connections: is for store.postgres only. Remove it.')
+    return { file: file ?? 'holdfast.db' }
+  }
+  if (file !== undefined) throw new SettingsError('store.file: stands beside store.postgres. Give one.')
+  if (encryptionKey === undefined)
+    throw new SettingsError(
+      'keys.encryptionKey: is missing. With store.postgres all nodes need the same: write the file that holds 32 bytes in base64url.',
+    )
+  return { postgres, connections: connections ?? 10 }
 }
 
 function listeners(

@@ -39,9 +39,10 @@ export function defineConfig(command: Command, terminal: Terminal): void {
 }
 
 /** The settings without what is secret in them. */
-export function redacted({ clients, people, ...rest }: Settings): JsonObject {
+export function redacted({ clients, people, store, ...rest }: Settings): JsonObject {
   return withoutKeys({
     ...rest,
+    store: store.postgres === undefined ? store : { ...store, postgres: withoutPassword(store.postgres) },
     clients: clients.map(({ client_secret, client_secret_hash, ...client }) => ({
       ...client,
       ...(client_secret === undefined ? {} : { client_secret: '[redacted]' }),
@@ -54,6 +55,10 @@ export function redacted({ clients, people, ...rest }: Settings): JsonObject {
       })),
     },
   })
+}
+
+function withoutPassword(postgres: string): string {
+  return postgres.replace(/:\/\/[^@/]*@/, '://[redacted]@').replace(/password=[^&]*/g, 'password=[redacted]')
 }
 
 /** What follows from the settings and is easily overlooked. */

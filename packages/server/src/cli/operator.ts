@@ -13,16 +13,17 @@ import { readSettingsFile } from './settings-file.ts'
 
 /**
  * Runs the operator's commands where they belong: in the server that has the store open, or, when none runs, on the
- * store itself, which this process then owns as long as it takes.
+ * store itself, which this process then owns as long as it takes. A database that nodes share tells them of the change.
  */
 export async function administering<T>(
   config: string | undefined,
   work: (administration: Administration) => Promise<T>,
 ): Promise<T> {
   const { directory, written } = await readSettingsFile(config)
-  const { file } = readFiles(parseSettings(written), directory).store
-  const socket = reachable(managementSocket(file))
-  if (socket !== undefined && (await isServed(socket, file))) return await work(remote(socket))
+  const { store } = readFiles(parseSettings(written), directory)
+  const socket = store.postgres === undefined ? reachable(managementSocket(store.file)) : undefined
+  if (store.postgres === undefined && socket !== undefined && (await isServed(socket, store.file)))
+    return await work(remote(socket))
   // as: parsed just above.
   const server = await createAuthorizationServer(written as SettingsInput, { directory })
   try {

@@ -195,8 +195,28 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({}),
   store: z
-    .strictObject({ file: file.default('holdfast.db').describe('The SQLite database, relative to the settings.') })
-    .prefault({}),
+    .strictObject({
+      file: file
+        .optional()
+        .describe(
+          'The SQLite database, relative to the settings: holdfast.db when nothing else is said. For one node.',
+        ),
+      postgres: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'A PostgreSQL database instead, for any number of nodes: postgres://user:password@host/database, or the file that holds that.',
+        ),
+      connections: z
+        .int()
+        .min(2)
+        .max(100)
+        .optional()
+        .describe('How many connections to PostgreSQL each node may have: 10 when left out.'),
+    })
+    .prefault({})
+    .describe('Where what must survive is kept.'),
   keys: z
     .strictObject({
       encryptionKey: file

@@ -8,7 +8,6 @@ import type { TrustGroup } from './trust-groups.ts'
 /** The settings with the files read that they name: certificates and keys are PEM texts, other files absolute. */
 export function readFiles(settings: Settings, directory: string): Settings {
   const { listen, mutualTls, pages, store, keys, outbound } = settings
-  const file = resolve(directory, store.file)
   return {
     ...settings,
     listen: readListeners(listen, directory),
@@ -22,13 +21,34 @@ export function readFiles(settings: Settings, directory: string): Settings {
       ),
     },
     pages: { ...pages, ...(pages.logo !== undefined && { logo: readLogo(resolve(directory, pages.logo)) }) },
-    store: { file },
-    keys: { encryptionKey: keys.encryptionKey === undefined ? `${file}.key` : resolve(directory, keys.encryptionKey) },
+    ...readStore(store, keys, directory),
     outbound: {
       ...outbound,
       ...(outbound.ca !== undefined && { ca: readAuthorities(outbound.ca, 'outbound.ca', directory) }),
     },
   }
+}
+
+function readStore(
+  store: Settings['store'],
+  { encryptionKey }: Settings['keys'],
+  directory: string,
+): Pick<Settings, 'store' | 'keys'> {
+  const keys = encryptionKey === undefined ? {} : { encryptionKey: resolve(directory, encryptionKey) }
+  if (store.postgres !== undefined)
+    return { store: { ...store, postgres: readAddress(store.postgres, directory) }, keys }
+  const file = resolve(directory, store.file)
+  return { store: { file }, keys: { encryptionKey: `${file}.key`, ...keys } }
+}
+
+/** The address itself, or a file that holds it, since there is a password in it. */
+function readAddress(written: string, directory: string): string {
+  const isAddress = (text: string) => /^postgres(ql)?:\/\/[^\s]+$/.test(text) && URL.canParse(text)
+  const text = isAddress(written) ? written : readText(resolve(directory, written), 'store.postgres').trim()
+  if (isAddress(text)) return text
+  throw new SettingsError(
+    'store.postgres: is no address of a database. Write postgres://user:password@host/database, or the file that holds that.',
+  )
 }
 
 /** The listeners with the files read that hold their certificates and keys. @throws {@link SettingsError} */

@@ -155,5 +155,7 @@ export interface Store {
    */
   purge(purge: { readonly before: Seconds; readonly limit: number }): Promise<number>
 
+  /** Has somebody told when other processes may have changed clients or signing keys. Never called by a store of one process. */
+  watch(listener: () => void): void
   close(): Promise<void>
 }

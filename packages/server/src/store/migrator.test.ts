@@ -51,12 +51,14 @@ describe('migrations', () => {
     expect(tables()).toEqual(['one', 'schema_version', 'two'])
   })
 
-  it('leave nothing of one that fails, and keep those before it', async () => {
+  it('leave nothing of a run of which one fails', async () => {
     const fails: Migration = async (transaction) => {
       await makes('two')(transaction)
       throw new Error('halfway')
     }
-    await expect(migrate(db, [makes('one'), fails])).rejects.toThrow('halfway')
+    await migrate(db, [makes('one')])
+    const all = db.transaction().execute((transaction) => migrate(transaction, [makes('one'), makes('three'), fails]))
+    await expect(all).rejects.toThrow('halfway')
     expect(versions()).toEqual([1])
     expect(tables()).toEqual(['one', 'schema_version'])
   })

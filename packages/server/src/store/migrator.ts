@@ -1,18 +1,19 @@
 import type { Kysely } from 'kysely'
 import { first } from './migrations/0001-first.ts'
 import { people } from './migrations/0002-people.ts'
+import { changeCounter } from './migrations/0003-change-counter.ts'
 import { StoreUnusable } from './unusable.ts'
 
 /** Brings a database from the schema before to the next one. */
 export type Migration = (db: Kysely<unknown>) => Promise<void>
 
 /** All migrations in their order, only ever added to. The schema's version is how many have run. */
-export const migrations: readonly Migration[] = [first, people]
+export const migrations: readonly Migration[] = [first, people, changeCounter]
 
 type VersionSchema = { readonly schema_version: { readonly version: number } }
 
 /**
- * Runs the migrations that a database has not seen, each in one transaction together with its version.
+ * Runs the migrations that a database has not seen, and writes down its version. Belongs into one transaction.
  * @throws {@link StoreUnusable} when a newer Holdfast has migrated the database already
  */
 export async function migrate(db: Kysely<unknown>, list: readonly Migration[] = migrations): Promise<void> {
@@ -29,10 +30,8 @@ export async function migrate(db: Kysely<unknown>, list: readonly Migration[] = 
   }
   for (const [index, migration] of list.entries()) {
     if (index < version) continue
-    await db.transaction().execute(async (transaction) => {
-      await migration(transaction)
-      await writeVersion(transaction, index + 1)
-    })
+    await migration(db)
+    await writeVersion(db, index + 1)
   }
 }
 

@@ -13,6 +13,12 @@ export interface Schema {
   readonly code: CodeTable
   readonly refresh_token: RefreshTokenTable
   readonly device_authorization: DeviceAuthorizationTable
+  readonly change_counter: ChangeCounterTable
+}
+
+/** One row. */
+interface ChangeCounterTable {
+  readonly changes: number
 }
 
 interface ClientTable {

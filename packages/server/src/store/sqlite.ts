@@ -2,12 +2,13 @@ import { DatabaseSync } from 'node:sqlite'
 import { Kysely } from 'kysely'
 import type { Report } from '../ports/report.ts'
 import { type Store, StoreUnavailable } from '../ports/store.ts'
+import { assembleStore } from './assemble.ts'
 import { isOutage } from './failure.ts'
 import { acquireOwnership, type Ownership } from './owner.ts'
 import { createPrivateFile } from './private-file.ts'
 import type { Schema } from './schema.ts'
 import { createSqliteDialect } from './sqlite-dialect.ts'
-import { reads } from './verbs.ts'
+import { type ChangeData, reads } from './verbs.ts'
 import { Writer } from './writer.ts'
 
 /** How an SQLite store is opened. */
@@ -64,41 +65,13 @@ function createStore(writer: Writer, readonly: DatabaseSync, released: Promise<v
     await released
   }
 
-  return {
-    issue: (data) => writer.run('issue', data),
-    revokeReferenceToken: (hash) => writer.run('revokeReferenceToken', hash),
-    revokeJwt: (revocation) => writer.run('revokeJwt', revocation),
-    insertPushedRequest: (request) => writer.run('insertPushedRequest', request),
-    insertFlow: (flow) => writer.run('insertFlow', flow),
-    insertSession: (session) => writer.run('insertSession', session),
-    replaceSession: (replacement) => writer.run('replaceSession', replacement),
-    deleteSession: (hash) => writer.run('deleteSession', hash),
-    revokeAuthorization: (revocation) => writer.run('revokeAuthorization', revocation),
-    insertDeviceAuthorization: (device) => writer.run('insertDeviceAuthorization', device),
-    decideDevice: (decision) => writer.run('decideDevice', decision),
-    pollDevice: (poll) => writer.run('pollDevice', poll),
-    rememberConsent: (consent) => writer.run('rememberConsent', consent),
-    insertClient: (client) => writer.run('insertClient', client),
-    replaceClient: (client) => writer.run('replaceClient', client),
-    deleteClient: (clientId) => writer.run('deleteClient', clientId),
-    ensureSigningKeys: (candidates) => writer.run('ensureSigningKeys', candidates),
-    rotateSigningKey: (rotation) => writer.run('rotateSigningKey', rotation),
-    purge: (data) => writer.run('purge', data),
-
-    findReferenceToken: (hash) => read(() => reads.findReferenceToken(db, hash)),
-    isJwtRevoked: (jti) => read(() => reads.isJwtRevoked(db, jti)),
-    findPushedRequest: (hash) => read(() => reads.findPushedRequest(db, hash)),
-    findFlow: (hash) => read(() => reads.findFlow(db, hash)),
-    findSession: (hash) => read(() => reads.findSession(db, hash)),
-    findCode: (hash) => read(() => reads.findCode(db, hash)),
-    findRefreshToken: (hash) => read(() => reads.findRefreshToken(db, hash)),
-    findAuthorization: (id) => read(() => reads.findAuthorization(db, id)),
-    findDeviceAuthorization: (by) => read(() => reads.findDeviceAuthorization(db, by)),
-    findConsent: (of) => read(() => reads.findConsent(db, of)),
-    findClient: (clientId) => read(() => reads.findClient(db, clientId)),
-    listClients: () => read(() => reads.listClients(db)),
-    listSigningKeys: () => read(() => reads.listSigningKeys(db)),
-
-    close: () => (closing ??= close()),
-  }
+  return assembleStore(
+    {
+      // as: the store's methods have the types of the verbs.
+      change: (name, data) => writer.run(name, data as ChangeData<typeof name>),
+      read: (name, data) =>
+        read(() => (reads[name] as (db: Kysely<Schema>, data: unknown) => Promise<unknown>)(db, data)),
+    },
+    { watch() {}, close: () => (closing ??= close()) },
+  )
 }

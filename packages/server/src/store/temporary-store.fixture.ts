@@ -1,7 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Client } from 'pg'
+import { inject } from 'vitest'
+import { createPostgresDatabase } from '../../../../conformance/postgres-server.ts'
 import type { Store } from '../ports/store.ts'
+import { openPostgresStore } from './postgres.ts'
 import { openSqliteStore, type SqliteOptions } from './sqlite.ts'
 
 /** For tests: registers what to do at the end of one, as Vitest's `onTestFinished` does. */
@@ -14,13 +19,46 @@ export function temporaryFile(atEnd: AtEnd): string {
   return join(folder, 'holdfast.db')
 }
 
-/** For tests: the real store, closed at the end. */
-export async function openTemporaryStore(
-  atEnd: AtEnd,
-  options: Partial<SqliteOptions> = {},
-): Promise<{ readonly store: Store; readonly file: string }> {
+/** For tests: a store, and how many rows a table of it has. */
+export interface TemporaryStore {
+  readonly store: Store
+  readonly file: string
+  readonly count: (table: string) => Promise<number>
+}
+
+/** For tests of verbs: a real store, closed at the end. In the project `postgres` it is one of PostgreSQL. */
+export async function openTemporaryStore(atEnd: AtEnd, options: Partial<SqliteOptions> = {}): Promise<TemporaryStore> {
+  const port = inject('postgres')
   const file = options.file ?? temporaryFile(atEnd)
+  if (port !== undefined) return { ...(await openOnPostgres(atEnd, port)), file }
   const store = await openSqliteStore({ ...options, file })
   atEnd(() => store.close())
-  return { store, file }
+  const count = async (table: string) => {
+    const database = new DatabaseSync(file, { readOnly: true })
+    const row = database.prepare(`select count(*) as count from "${table}"`).get()
+    database.close()
+    return Number(row?.count)
+  }
+  return { store, file, count }
+}
+
+async function openOnPostgres(atEnd: AtEnd, port: number): Promise<Omit<TemporaryStore, 'file'>> {
+  const url = await createPostgresDatabase(port)
+  const store = await openPostgresStore({ url })
+  atEnd(() => store.close())
+  const count = async (table: string) => {
+    const connection = new Client({ connectionString: url })
+    await connection.connect()
+    const { rows } = await connection.query(`select count(*) as count from "${table}"`)
+    await connection.end()
+    return Number(rows[0].count)
+  }
+  return { store, count }
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The port of the PostgreSQL server that the tests of verbs run on. */
+    readonly postgres?: number
+  }
 }

@@ -21,8 +21,11 @@ import { findRefreshToken } from './verbs/refresh-token.ts'
 import { deleteSession, findSession, insertSession, replaceSession } from './verbs/session.ts'
 import { ensureSigningKeys, listSigningKeys, rotateSigningKey } from './verbs/signing-key.ts'
 
+/** The methods of the store that are verbs. */
+type Verbs = Omit<Store, 'watch' | 'close'>
+
 /** A method of the store as a function over a database. It awaits nothing but the database, and opens no transaction. */
-export type Verb<Name extends keyof Store> = (
+export type Verb<Name extends keyof Verbs> = (
   db: Kysely<Schema>,
   ...data: Parameters<Store[Name]>
 ) => ReturnType<Store[Name]>
@@ -48,7 +51,7 @@ export const changes = {
   ensureSigningKeys,
   rotateSigningKey,
   purge,
-} satisfies { readonly [Name in keyof Store]?: Verb<Name> }
+} satisfies { readonly [Name in keyof Verbs]?: Verb<Name> }
 
 /** The verbs that only read, each one statement. */
 export const reads = {
@@ -65,10 +68,13 @@ export const reads = {
   findClient,
   listClients,
   listSigningKeys,
-} satisfies { readonly [Name in keyof Store]?: Verb<Name> }
+} satisfies { readonly [Name in keyof Verbs]?: Verb<Name> }
 
 /** The name of a verb that changes something. */
 export type ChangeName = keyof typeof changes
+
+/** The name of a verb that only reads. */
+export type ReadName = keyof typeof reads
 
 /** What a change is told. */
 export type ChangeData<Name extends ChangeName> = Parameters<Store[Name]>[0]

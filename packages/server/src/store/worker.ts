@@ -43,7 +43,8 @@ async function open(file: string): Promise<DatabaseSync> {
   try {
     requireSoundSqlite(database)
     database.exec('pragma journal_mode = wal; pragma synchronous = full')
-    await migrate(new Kysely<unknown>({ dialect: createSqliteDialect(database) }))
+    const db = new Kysely<unknown>({ dialect: createSqliteDialect(database) })
+    await db.transaction().execute((transaction) => migrate(transaction))
     return database
   } catch (cause) {
     database.close()

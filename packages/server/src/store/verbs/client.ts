@@ -2,6 +2,7 @@ import { parseJsonObject } from '@holdfast/pop'
 import type { Kysely, Selectable } from 'kysely'
 import { type Client, clientSchema } from '../../model/client.ts'
 import type { Schema } from '../schema.ts'
+import { countChange } from './change-counter.ts'
 
 /** Finds a client. */
 export async function findClient(db: Kysely<Schema>, clientId: string): Promise<Client | undefined> {
@@ -22,6 +23,7 @@ export async function insertClient(db: Kysely<Schema>, client: Client): Promise<
     .values(renderRow(client))
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
+  await countChange(db)
   return numInsertedOrUpdatedRows === 1n
 }
 
@@ -33,6 +35,7 @@ export async function replaceClient(db: Kysely<Schema>, client: Client): Promise
     .set({ registration })
     .where('client_id', '=', client_id)
     .executeTakeFirst()
+  await countChange(db)
   return numUpdatedRows === 1n
 }
 
@@ -40,6 +43,7 @@ export async function replaceClient(db: Kysely<Schema>, client: Client): Promise
 export async function deleteClient(db: Kysely<Schema>, clientId: string): Promise<boolean> {
   const { numDeletedRows } = await db.deleteFrom('client').where('client_id', '=', clientId).executeTakeFirst()
   if (numDeletedRows === 0n) return false
+  await countChange(db)
   for (const table of leftByClients) await db.deleteFrom(table).where('client_id', '=', clientId).execute()
   return true
 }

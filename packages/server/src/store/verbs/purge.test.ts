@@ -1,4 +1,3 @@
-import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { ReferenceToken } from '../../model/reference-token.ts'
 import type { SigningKey } from '../../model/signing-key.ts'
@@ -181,15 +180,12 @@ describe('purge of what people leave', () => {
   })
 
   it('keeps an authorization that is revoked as long as one that is not', async () => {
-    const { store, file } = await openTemporaryStore(onTestFinished)
-    const database = new DatabaseSync(file, { readOnly: true })
-    onTestFinished(() => database.close())
-    const count = () => database.prepare('select count(*) as count from "authorization"').get()?.count
+    const { store, count } = await openTemporaryStore(onTestFinished)
     await store.issue({ uses: [], authorization })
     await store.revokeAuthorization({ id: 'family', now: 150 })
     await store.purge({ before: expires + day, limit: 10 })
-    expect(count()).toBe(1)
+    expect(await count('authorization')).toBe(1)
     await store.purge({ before: expires + day + 1, limit: 10 })
-    expect(count()).toBe(0)
+    expect(await count('authorization')).toBe(0)
   })
 })

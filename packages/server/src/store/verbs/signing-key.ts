@@ -2,6 +2,7 @@ import type { Kysely, Selectable } from 'kysely'
 import { type SigningKey, signingAlgorithms } from '../../model/signing-key.ts'
 import type { Store } from '../../ports/store.ts'
 import type { Schema } from '../schema.ts'
+import { countChange } from './change-counter.ts'
 import { Undone } from './undone.ts'
 
 /** Lists the signing keys in the order of their making. */
@@ -13,6 +14,7 @@ export async function listSigningKeys(db: Kysely<Schema>): Promise<readonly Sign
 /** Inserts each candidate whose algorithm has no key in the candidate's stage yet. */
 export async function ensureSigningKeys(db: Kysely<Schema>, candidates: readonly SigningKey[]): Promise<void> {
   for (const candidate of candidates) await insert(db, candidate)
+  await countChange(db)
 }
 
 /** Active becomes retired, next becomes active, and the fresh one next; or nothing happens when there is no next one. */
@@ -34,6 +36,7 @@ export async function rotateSigningKey(
     .executeTakeFirst()
   if (numUpdatedRows === 0n) throw new Undone(false)
   await insert(db, fresh)
+  await countChange(db)
   return true
 }
 

@@ -1,0 +1,78 @@
+import type { Kysely } from 'kysely'
+import type { Pool, PoolClient } from 'pg'
+import type { Report } from '../ports/report.ts'
+import type { Schema } from './schema.ts'
+
+/** What other processes changed, for those who keep copies. */
+export interface Watch {
+  readonly tell: (listener: () => void) => void
+  readonly close: () => Promise<void>
+}
+
+/** How long a change can go unnoticed while nobody is told, in milliseconds. */
+const pollInterval = 1000
+
+/** What changes are announced on. */
+export const changesChannel = 'holdfast_changes'
+
+/**
+ * Watches the counter that each change of clients and signing keys moves: looks at it when the server tells of one, and
+ * once a second in any case, since a connection can be lost without a word.
+ */
+export function watchChanges({
+  pool,
+  db,
+  report,
+}: {
+  readonly pool: Pool
+  readonly db: Kysely<Schema>
+  readonly report: (report: Report) => void
+}): Watch {
+  const listeners: (() => void)[] = []
+  let seen: number | undefined
+  let ear: PoolClient | undefined
+  let closed = false
+  let looking: Promise<void> | undefined
+
+  const look = (): Promise<void> => {
+    looking ??= read().finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
+  const read = async (): Promise<void> => {
+    try {
+      const row = await db.selectFrom('change_counter').select('changes').executeTakeFirst()
+      const before = seen
+      seen = row?.changes ?? 0
+      if (before !== undefined && before !== seen) for (const listener of listeners) listener()
+      if (!ear && !closed) await listen()
+    } catch {
+      // whoever needs the database reports that it is away
+    }
+  }
+  const listen = async (): Promise<void> => {
+    const client = await pool.connect()
+    ear = client
+    client.on('notification', () => void look())
+    client.once('error', (cause) => {
+      ear = undefined
+      client.release(true)
+      if (!closed) report({ level: 'warn', event: 'store_deaf', cause })
+    })
+    await client.query(`listen ${changesChannel}`)
+  }
+
+  void look()
+  const poll = setInterval(() => void look(), pollInterval).unref()
+  return {
+    tell: (listener) => void listeners.push(listener),
+    close: async () => {
+      closed = true
+      clearInterval(poll)
+      await looking
+      ear?.release(true)
+      ear = undefined
+    },
+  }
+}

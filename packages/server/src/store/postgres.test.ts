@@ -1,0 +1,160 @@
+import { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { type PostgresServer, startPostgres } from '../../../../conformance/postgres-server.ts'
+import { requirePrograms } from '../../../../conformance/requires.ts'
+import { clientSchema } from '../model/client.ts'
+import { type Store, StoreUnavailable } from '../ports/store.ts'
+import { openPostgresStore } from './postgres.ts'
+import { isConflict, isOutage } from './postgres-failure.ts'
+
+const client = clientSchema.parse({ client_id: 'client', token_endpoint_auth_method: 'none' })
+const use = (key: string) => ({ uses: [{ kind: 'proof', key, expires: 1000 }] }) as const
+
+describe('failures of PostgreSQL', () => {
+  const failure = (code: string) => Object.assign(new Error('it failed'), { code })
+
+  it.each(['40001', '40P01'])('are lost races: %s', (code) => {
+    expect(isConflict(failure(code))).toBe(true)
+  })
+
+  it.each(['08006', '53300', '53100', '57P01', '57014', '58030', 'XX001', '25006', 'ECONNREFUSED', 'ECONNRESET'])(
+    'are outages: %s',
+    (code) => {
+      expect(isOutage(failure(code))).toBe(true)
+      expect(isConflict(failure(code))).toBe(false)
+    },
+  )
+
+  it.each(['23505', '42P01', '22P02', ''])('are mistakes of ours: %s', (code) => {
+    expect(isOutage(failure(code))).toBe(false)
+  })
+})
+
+requirePrograms('postgres')('a store in PostgreSQL', () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server?.stop())
+
+  async function open(url: string, reports: unknown[] = []): Promise<Store> {
+    const store = await openPostgresStore({ url, report: (each) => reports.push(each) })
+    onTestFinished(() => store.close())
+    return store
+  }
+
+  async function ask(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
+    const connection = new Client({ connectionString: url })
+    await connection.connect()
+    try {
+      return (await connection.query(text)).rows
+    } finally {
+      await connection.end()
+    }
+  }
+
+  it('is made once by many that start at the same time', async () => {
+    const url = await server.createDatabase()
+    const stores = await Promise.all(Array.from({ length: 4 }, () => open(url)))
+    for (const store of stores) expect(await store.listClients()).toEqual([])
+    expect(await ask(url, 'select version from schema_version')).toEqual([{ version: 3 }])
+  })
+
+  it('lets one of 64 callers at two nodes win a use', async () => {
+    const url = await server.createDatabase()
+    const [one, other] = [await open(url), await open(url)]
+    for (let round = 0; round < 5; round++) {
+      const callers = Array.from({ length: 64 }, (_, index) => (index % 2 ? one : other).issue(use(`round ${round}`)))
+      const outcomes = await Promise.all(callers)
+      expect(outcomes.filter(({ issued }) => issued)).toHaveLength(1)
+    }
+  })
+
+  it('waits for the disk, whatever the database is set to', async () => {
+    const url = await server.createDatabase()
+    await ask(url, `alter database "${new URL(url).pathname.slice(1)}" set synchronous_commit = off`)
+    const store = await open(url)
+    expect(await store.issue(use('any'))).toEqual({ issued: true })
+  })
+
+  it.each([
+    ['insertClient', (store: Store) => store.insertClient({ ...client, client_id: 'new' })],
+    ['replaceClient', (store: Store) => store.replaceClient({ ...client, disabled: true })],
+    ['deleteClient', (store: Store) => store.deleteClient('client')],
+  ])('tells other nodes of %s within a second', async (_, change) => {
+    const url = await server.createDatabase()
+    const [one, other] = [await open(url), await open(url)]
+    await one.insertClient(client)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    const told = Promise.withResolvers<void>()
+    other.watch(() => told.resolve())
+    const began = performance.now()
+    await change(one)
+    await told.promise
+    // A second, and what a busy machine takes besides.
+    expect(performance.now() - began).toBeLessThan(1500)
+  })
+
+  it('tells them when the connection that listens was lost', async () => {
+    const url = await server.createDatabase()
+    const reports: { event: string }[] = []
+    const [one, other] = [await open(url), await open(url, reports)]
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await ask(url, "select pg_terminate_backend(pid) from pg_stat_activity where query like 'listen%'")
+    const told = Promise.withResolvers<void>()
+    other.watch(() => told.resolve())
+    await one.insertClient(client)
+    await told.promise
+    expect(reports.map(({ event }) => event)).toContain('store_deaf')
+  })
+
+  it('is not there while the server is away, and goes on with all that was acknowledged', async () => {
+    const url = await server.createDatabase()
+    const store = await open(url)
+    await store.insertClient(client)
+    await server.kill()
+    await expect(store.issue(use('lost'))).rejects.toBeInstanceOf(StoreUnavailable)
+    await expect(store.findClient('client')).rejects.toBeInstanceOf(StoreUnavailable)
+    await server.restart()
+    expect(await store.findClient('client')).toEqual(client)
+    expect(await store.issue(use('after'))).toEqual({ issued: true })
+  })
+
+  it('refuses a database that a newer Holdfast has migrated', async () => {
+    const url = await server.createDatabase()
+    const store = await openPostgresStore({ url })
+    await store.close()
+    await ask(url, 'update schema_version set version = 99')
+    await expect(openPostgresStore({ url })).rejects.toMatchObject({ name: 'StoreUnusable' })
+  })
+
+  it('refuses a server that does not write to the disk', async () => {
+    const url = await server.createDatabase()
+    await ask(url, 'alter system set fsync = off')
+    await ask(url, 'select pg_reload_conf()')
+    onTestFinished(async () => {
+      await ask(url, 'alter system reset fsync')
+      await ask(url, 'select pg_reload_conf()')
+    })
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await expect(openPostgresStore({ url })).rejects.toThrow(/fsync/)
+  })
+
+  it.each([
+    ['a server that is not there', 'postgres://holdfast@127.0.0.1:1/none'],
+    ['a database that is not there', 'none'],
+  ])('names %s', async (_, address) => {
+    const url = address === 'none' ? (await server.createDatabase()).replace(/\/[^/]*$/, '/none') : address
+    await expect(openPostgresStore({ url })).rejects.toMatchObject({ name: 'StoreUnusable' })
+  })
+
+  it('gives its connections back when it is closed', async () => {
+    const url = await server.createDatabase()
+    const store = await openPostgresStore({ url })
+    await Promise.all(Array.from({ length: 20 }, (_, index) => store.issue(use(String(index)))))
+    await Promise.all([store.close(), store.close()])
+    await expect(store.listClients()).rejects.toBeInstanceOf(StoreUnavailable)
+    const others = 'datname = current_database() and pid <> pg_backend_pid()'
+    await expect.poll(() => ask(url, `select 1 from pg_stat_activity where ${others}`)).toEqual([])
+  })
+})

@@ -1,0 +1,193 @@
+import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely'
+import { Pool, type PoolConfig, types } from 'pg'
+import type { Report } from '../ports/report.ts'
+import { type Issue, type Store, StoreUnavailable } from '../ports/store.ts'
+import { assembleStore } from './assemble.ts'
+import { isConflict, isOutage } from './postgres-failure.ts'
+import { preparePostgres } from './postgres-preparation.ts'
+import { changesChannel, watchChanges } from './postgres-watch.ts'
+import type { Schema } from './schema.ts'
+import { StoreUnusable } from './unusable.ts'
+import { Undone } from './verbs/undone.ts'
+import { type ChangeName, changes, type ReadName, reads } from './verbs.ts'
+
+/** How a PostgreSQL store is opened. */
+export interface PostgresOptions {
+  /** `postgres://user:password@host:port/database`, with the parameters of libpq: `sslmode=verify-full` and so on. */
+  readonly url: string
+  /** How many connections this process may have, one of which listens. 10 by default. */
+  readonly connections?: number
+  readonly report?: (report: Report) => void
+}
+
+/** How long a caller waits for a connection, and a statement for its answer, in milliseconds. */
+const patience = { connection: 1000, statement: 1500 } as const
+
+/** How many callers may wait for a connection. */
+const mostWaiting = 1000
+
+/** How often a change is tried that lost to another one. */
+const mostTries = 4
+
+/**
+ * Opens a database of a PostgreSQL server and migrates it. Any number of processes share it; nothing is kept in one that
+ * another must know. Each change is a transaction of its own; those of one statement are so by themselves.
+ * @throws {@link StoreUnusable} when it is too old, does not wait for the disk, or was migrated by a newer Holdfast
+ */
+export async function openPostgresStore({ url, connections = 10, report = () => {} }: PostgresOptions): Promise<Store> {
+  await prepare(url)
+  const pool = new Pool({ ...connectionTo(url), ...deadlines, max: connections })
+  // A connection that breaks while nobody uses it: the next caller gets another one.
+  pool.on('error', () => {})
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
+  const watching = watchChanges({ pool, db, report })
+
+  async function guarded<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await work()
+    } catch (cause) {
+      if (!isOutage(cause)) throw cause
+      report({ level: 'warn', event: 'store_unreachable', cause })
+      throw new StoreUnavailable('The database does not answer.', { cause })
+    }
+  }
+
+  let closing: Promise<void> | undefined
+  async function close(): Promise<void> {
+    await watching.close()
+    await pool.end()
+  }
+
+  return assembleStore(
+    {
+      change: (name, data) => guarded(() => change(db, name, data)),
+      read: (name, data) => guarded(() => verbOf(reads, name)(db, data)),
+    },
+    { watch: watching.tell, close: () => (closing ??= close()) },
+  )
+}
+
+/** Migrates over a connection of its own, which may take its time. @throws {@link StoreUnusable} */
+async function prepare(url: string): Promise<void> {
+  const pool = new Pool({ ...connectionTo(url), max: 1 })
+  try {
+    await preparePostgres(new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }))
+  } catch (cause) {
+    throw cause instanceof StoreUnusable ? cause : new StoreUnusable(`store.postgres: ${messageOf(cause)}.`, { cause })
+  } finally {
+    await pool.end()
+  }
+}
+
+/** Without the address, in which there may be a password. */
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message || String(Reflect.get(cause, 'code')) : String(cause)
+}
+
+/** Changes that are one statement, which is a transaction by itself. */
+const single: ReadonlySet<ChangeName> = new Set<ChangeName>([
+  'revokeReferenceToken',
+  'revokeJwt',
+  'insertPushedRequest',
+  'insertFlow',
+  'insertSession',
+  'deleteSession',
+  'pollDevice',
+  'rememberConsent',
+])
+
+/** The proof of a client that acts for itself is the one thing to remember of most requests. */
+function isOneStatement(name: ChangeName, data: unknown): boolean {
+  if (name !== 'issue') return single.has(name)
+  // as: the data of this verb.
+  const { uses, ...rest } = data as Issue
+  return uses.length === 1 && Object.keys(rest).length === 0
+}
+
+/** Changes of what other processes keep in memory. */
+const announced: ReadonlySet<ChangeName> = new Set<ChangeName>([
+  'insertClient',
+  'replaceClient',
+  'deleteClient',
+  'ensureSigningKeys',
+  'rotateSigningKey',
+])
+
+/** Makes a change, again where it only lost to another one at the same time: it has changed nothing then. */
+async function change(db: Kysely<Schema>, name: ChangeName, data: unknown): Promise<unknown> {
+  const verb = verbOf(changes, name)
+  for (let tries = 1; ; tries++) {
+    try {
+      if (isOneStatement(name, data)) return await verb(db, data)
+      return await db.transaction().execute(async (transaction) => {
+        const answer = await verb(transaction, data)
+        if (announced.has(name)) await sql`select pg_notify(${changesChannel}, '')`.execute(transaction)
+        return answer
+      })
+    } catch (cause) {
+      if (cause instanceof Undone) return cause.answer
+      if (!isConflict(cause) || tries === mostTries) throw cause
+    }
+  }
+}
+
+type AnyVerb = (db: Kysely<Schema>, data: unknown) => Promise<unknown>
+
+function verbOf<Name extends ChangeName | ReadName>(list: Readonly<Record<Name, unknown>>, name: Name): AnyVerb {
+  // as: the store's methods have the types of the verbs.
+  return list[name] as AnyVerb
+}
+
+/** Each connection asks for durability itself, whatever the server's default is. */
+function connectionTo(connectionString: string): PoolConfig {
+  return {
+    connectionString,
+    application_name: 'holdfast',
+    connectionTimeoutMillis: patience.connection,
+    options: '-c synchronous_commit=on -c default_transaction_isolation=read\\ committed',
+    types: { getTypeParser: (id, format) => (id === types.builtins.INT8 ? Number : types.getTypeParser(id, format)) },
+  }
+}
+
+/** A caller gets its answer in time, or none: also from a server that has stopped in the middle of one. */
+const deadlines = {
+  statement_timeout: patience.statement,
+  query_timeout: patience.statement + 500,
+  idle_in_transaction_session_timeout: 2 * patience.statement,
+} as const
+
+/** Lets each connection prepare a statement once, under a name that is the same on all of them; one that failed is closed. */
+function preparing(pool: Pool): PostgresPool {
+  const names = new Map<string, string>()
+  const nameOf = (text: string): string => {
+    const name = names.get(text) ?? `holdfast_${names.size}`
+    names.set(text, name)
+    return name
+  }
+  const lend = async (): Promise<Lent> => {
+    if (pool.waitingCount >= mostWaiting)
+      throw new StoreUnavailable(`${mostWaiting} callers wait for the database already.`)
+    const client = await pool.connect()
+    let broken: unknown
+    return {
+      async query(text, values) {
+        if (broken) throw broken
+        try {
+          return await client.query({ name: nameOf(text), text, values: [...values] })
+        } catch (cause) {
+          if (isOutage(cause) && !isConflict(cause)) broken = cause
+          throw cause
+        }
+      },
+      release: () => client.release(broken !== undefined),
+    }
+  }
+  const lending: object = { connect: lend, end: () => pool.end() }
+  return lending as PostgresPool
+}
+
+/** A connection as Kysely uses it. */
+interface Lent {
+  readonly query: (text: string, values: readonly unknown[]) => Promise<unknown>
+  readonly release: () => void
+}
