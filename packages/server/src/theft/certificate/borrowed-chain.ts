@@ -5,6 +5,7 @@ import { namesake } from './same-name.ts'
 /** The owner's certificate sent behind one whose key the thief has: only the first one's key is proven. */
 export const borrowedChain: Theft = {
   name: 'borrowed chain',
+  against: 'certificate',
   says: "the owner's certificate behind another",
   async attempt(loot) {
     if (loot.certificate === undefined) return []

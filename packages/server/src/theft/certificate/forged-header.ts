@@ -9,6 +9,7 @@ import { namesake } from './same-name.ts'
  */
 export const forgedHeader: Theft = {
   name: 'forged header',
+  against: 'certificate',
   says: "the owner's certificate in a header",
   async attempt(loot) {
     const certificate = new X509Certificate(loot.certificate ?? (await namesake(loot)).certificate)
