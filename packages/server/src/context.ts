@@ -45,6 +45,8 @@ export interface Context {
 /** Finds clients. */
 export interface Clients {
   find(clientId: string): Awaitable<Client | undefined>
+  /** The origins of all whose scripts may call us, but for clients that are disabled. */
+  webOrigins(): Awaitable<ReadonlySet<string>>
   /** Reads the store again: after a change. */
   forget(): void
 }

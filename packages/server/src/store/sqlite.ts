@@ -97,6 +97,7 @@ function createStore(writer: Writer, readonly: DatabaseSync, released: Promise<v
     findConsent: (of) => read(() => reads.findConsent(db, of)),
     findClient: (clientId) => read(() => reads.findClient(db, clientId)),
     listClients: () => read(() => reads.listClients(db)),
+    listWebOrigins: () => read(() => reads.listWebOrigins(db)),
     listSigningKeys: () => read(() => reads.listSigningKeys(db)),
 
     close: () => (closing ??= close()),
