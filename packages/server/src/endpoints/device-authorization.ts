@@ -24,6 +24,7 @@ export const deviceAuthorization: Endpoint = {
   methods: ['POST'],
   address: 'device_authorization_endpoint',
   aliased: true,
+  openTo: 'registered-origins',
   handle,
 }
 

@@ -15,6 +15,7 @@ export const pushedAuthorization: Endpoint = {
   methods: ['POST'],
   address: 'pushed_authorization_request_endpoint',
   aliased: true,
+  openTo: 'registered-origins',
   handle,
 }
 

@@ -35,6 +35,7 @@ export const userinfo: Endpoint = {
   methods: ['GET', 'POST'],
   address: 'userinfo_endpoint',
   aliased: true,
+  openTo: 'registered-origins',
   metadata: () => ({
     claims_supported: ['iss', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'sid', ...openidClaims],
   }),
