@@ -34,5 +34,5 @@ export {
   type WebSignInOptions,
   type WebSignInRequest,
 } from './node/client/web-sign-in.ts'
-export { createProofKey, proofKeyOf } from './node/proof-key.ts'
+export { createProofKey, generatePrivateKey as generateProofKey, proofKeyOf } from './node/proof-key.ts'
 export type { ProofKey } from './proof/dpop.ts'
