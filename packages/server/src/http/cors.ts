@@ -33,10 +33,15 @@ export async function shareWith(
 ): Promise<Outbound['headers']> {
   if (openTo === undefined) return {}
   if (openTo === 'every-origin') return { 'access-control-allow-origin': '*' }
+  const named = await findNamed(client, clients)
+  return renderSharing(origin, named ? named.web_origins.includes(origin) : (await clients.webOrigins()).has(origin))
+}
+
+/** The headers for a script of an origin that is let in, or not. */
+export function renderSharing(origin: string, isLetIn: boolean): Outbound['headers'] {
   // No cache may give to one origin what was written for another.
   const varying = { vary: 'Origin' }
-  const registered = (await findNamed(client, clients))?.web_origins ?? [...(await clients.webOrigins())]
-  if (!registered.includes(origin)) return varying
+  if (!isLetIn) return varying
   return { ...varying, 'access-control-allow-origin': origin, 'access-control-expose-headers': exposedHeaders }
 }
 
@@ -47,7 +52,7 @@ export function isPreflight({ method, headers }: Pick<IncomingMessage, 'method' 
 
 /**
  * The answer to that for an origin to which an answer would be shown. It names no client, so any one's origin will do.
- * @param shared of `shareWith`
+ * @param shared of `shareWith` or `renderSharing`
  * @param methods those of the endpoint, separated by commas
  */
 export function renderPreflight(shared: Outbound['headers'], methods: string): Outbound | undefined {
