@@ -310,8 +310,18 @@ describe('people', () => {
 
 describe('OpenID Connect Discovery §3 the signature of ID tokens', () => {
   it('[OIDC.Core-2] is the one that the client is registered for; there is always RS256', async () => {
-    const algorithms = ['EdDSA', 'PS256', 'RS256', 'ML-DSA-65'] as const
-    const lengths = { EdDSA: 43, PS256: 22, RS256: 22, 'ML-DSA-65': undefined }
+    const lengths = {
+      ES384: 32,
+      ES512: 43,
+      EdDSA: 43,
+      Ed25519: 43,
+      PS256: 22,
+      RS256: 22,
+      'ML-DSA-44': undefined,
+      'ML-DSA-65': undefined,
+      'ML-DSA-87': undefined,
+    } as const
+    const algorithms = Object.keys(lengths) as (keyof typeof lengths)[]
     const own = await startPeopleServer((settings) => ({
       ...settings,
       clients: algorithms.map((algorithm) => ({

@@ -16,7 +16,18 @@ import {
 
 const wellKnown = '/.well-known/oauth-authorization-server'
 const openidScopes = ['openid', 'profile', 'email', 'address', 'phone', 'offline_access']
-const signingAlgorithms = ['ES256', 'EdDSA', 'PS256', 'RS256', 'ML-DSA-65'] as const
+const signingAlgorithms = [
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+  'PS256',
+  'RS256',
+  'ML-DSA-44',
+  'ML-DSA-65',
+  'ML-DSA-87',
+] as const
 
 const keyPairs: Readonly<Record<string, () => ReturnType<typeof made>>> = {
   ES256: () => made(generateKeyPairSync('ec', { namedCurve: 'P-256' })),
@@ -129,6 +140,7 @@ describe('RFC 8414 §2 what the metadata says', () => {
       revocation_endpoint_auth_methods_supported: [...methods, 'none'],
       revocation_endpoint_auth_signing_alg_values_supported: algorithms,
       tls_client_certificate_bound_access_tokens: true,
+      dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'ML-DSA-44', 'ML-DSA-65'],
       mtls_endpoint_aliases: at(server.mutualTlsPort),
     })
   })

@@ -3,7 +3,18 @@ import { createClientCertificate } from '@holdfast/pop/certificates'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { api, baseClients, claimsOf, declined, type Harness, rowsOf, startServer } from './harness.ts'
 
-const algorithms = ['ES256', 'EdDSA', 'PS256', 'RS256', 'ML-DSA-65'] as const
+const algorithms = [
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+  'PS256',
+  'RS256',
+  'ML-DSA-44',
+  'ML-DSA-65',
+  'ML-DSA-87',
+] as const
 
 let server: Harness
 beforeAll(async () => {
@@ -76,7 +87,7 @@ describe('RFC 9068 §2 JWT access tokens', () => {
     const key = createPublicKey({ key: jwk, format: 'jwk' })
     const padding = algorithm === 'PS256' && { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 }
     const isSigned = verify(
-      algorithm.endsWith('256') ? 'sha256' : null,
+      /^[EPR]S/.test(algorithm) ? `sha${algorithm.slice(2)}` : null,
       Buffer.from(`${head}.${body}`),
       { key, dsaEncoding: 'ieee-p1363', ...padding },
       Buffer.from(signature, 'base64url'),

@@ -13,7 +13,7 @@ export type {
   KeyUsage,
   RawExtension,
 } from './node/certificates/extensions.ts'
-export { type KeyType, keyTypes } from './node/certificates/key-type.ts'
+export { generatePrivateKey, type KeyType, keyTypes } from './node/certificates/key-type.ts'
 export {
   type CertificateOptions,
   type CertificatePair,

@@ -23,7 +23,7 @@ export type { TokenScope } from './client/tokens.ts'
 export { createClientCertificate } from './node/certificates/make.ts'
 export { openBrowser } from './node/client/browser.ts'
 export { createClient, type NodeClient, type NodeClientOptions } from './node/client/client.ts'
-export { type KeptSignIn, type KeyFileLock, type KeyStore, keyFile } from './node/client/key-file.ts'
+export { type KeptProofKey, type KeptSignIn, type KeyFileLock, type KeyStore, keyFile } from './node/client/key-file.ts'
 export type { LoopbackOptions } from './node/client/loopback.ts'
 export { type KeyPair, MutualTls, type MutualTlsOptions } from './node/client/mutual-tls.ts'
 export { type SignedIn, type SignInOptions, signIn } from './node/client/sign-in.ts'
@@ -34,4 +34,5 @@ export {
   type WebSignInOptions,
   type WebSignInRequest,
 } from './node/client/web-sign-in.ts'
-export { proofKeyOf } from './node/proof-key.ts'
+export { createProofKey, generatePrivateKey as generateProofKey, proofKeyOf } from './node/proof-key.ts'
+export type { ProofKey } from './proof/dpop.ts'

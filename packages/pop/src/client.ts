@@ -26,3 +26,4 @@ export { ClientError, type ClientErrorDetails, type ClientErrorReason } from './
 export { type ClientContext, type Fetch, webContext } from './client/context.ts'
 export type { ProtectedFetch } from './client/protected-fetch.ts'
 export type { TokenScope } from './client/tokens.ts'
+export type { ProofKey } from './proof/dpop.ts'

@@ -51,4 +51,4 @@ export {
 export { createDpopNonces, type DpopNonces, nonceLifetime } from './proof/dpop-nonce.ts'
 export { isKeyBindingShown, type KeyBinding, keyBindingOf } from './proof/key-binding.ts'
 export type { CertificatePossession, DpopPossession, Possession } from './proof/possession.ts'
-export { createMemoryReplay, type ProofUse, type Replay } from './proof/replay.ts'
+export { createMemoryReplay, type ProofUse, type Replay, requireFirstUse } from './proof/replay.ts'

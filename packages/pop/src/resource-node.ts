@@ -1,4 +1,7 @@
+export { corsHeaders } from './node/resource/exchange.ts'
 export { createGuard } from './node/resource/guard.ts'
 export { protect } from './node/resource/node.ts'
 export { type PeerSocket, readPeerCertificate } from './node/resource/peer-certificate.ts'
+export { createSqlReplay, type SqlQuery, sqlReplayTable } from './node/resource/sql-replay.ts'
+export { createSqliteReplay, type SqliteReplay } from './node/resource/sqlite-replay.ts'
 export { clientCertificateTlsOptions, tlsOptions } from './node/resource/tls-options.ts'

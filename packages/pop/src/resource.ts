@@ -8,8 +8,13 @@ export {
   type Needs,
 } from './resource/guard.ts'
 export type { IntrospectionOptions } from './resource/introspected-token.ts'
-export { createResourceMetadata, type ResourceMetadata } from './resource/metadata.ts'
-export type { GuardOptions } from './resource/policy.ts'
+export {
+  createResourceMetadata,
+  type ProofMethod,
+  type ResourceDescription,
+  type ResourceMetadata,
+} from './resource/metadata.ts'
+export type { DpopOptions, GuardOptions, ProofAlgorithm } from './resource/policy.ts'
 export {
   type Admitted,
   type Declined,

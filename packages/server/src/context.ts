@@ -25,6 +25,8 @@ export interface Context {
   readonly fetchKeys: (uri: string, options?: { readonly fresh?: boolean }) => Promise<JsonObject>
   /** What checking DPoP proofs needs. */
   readonly dpop: DpopContext
+  /** Proofs that clients have shown, right or wrong. */
+  readonly proofs: Attempts
   /** Failed client authentications. */
   readonly attempts: Attempts
   /** Introspected tokens that were not active. */
@@ -43,6 +45,8 @@ export interface Context {
 /** Finds clients. */
 export interface Clients {
   find(clientId: string): Awaitable<Client | undefined>
+  /** The origins of all whose scripts may call us, but for clients that are disabled. */
+  webOrigins(): Awaitable<ReadonlySet<string>>
   /** Reads the store again: after a change. */
   forget(): void
 }
@@ -61,7 +65,7 @@ export interface Secrets {
 
 /** Counts failures by client and address, bounded. */
 export interface Attempts {
-  /** @throws Refused `client_attempts_exhausted`, `introspection_guesses_exhausted` */
+  /** @throws Refused for the reason that belongs to what is counted: `client_attempts_exhausted`, `dpop_proofs_exhausted` */
   requireLeft(client: string, address: string | undefined): void
   failed(client: string, address: string | undefined): void
 }

@@ -10,6 +10,7 @@ import {
   createAttempts,
   introspectionLimit,
   passwordLimit,
+  proofLimit,
   registrationLimit,
   userCodeLimit,
 } from './client-authentication/attempts.ts'
@@ -124,6 +125,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     people: people ?? (await directoryOf(settings, { now, random, turns })),
     upstreams: await upstreamsOf(settings),
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
+    proofs: createAttempts(now, proofLimit(settings.dpop.proofsPerMinute)),
     attempts: createAttempts(now, authenticationLimit),
     guesses: createAttempts(now, introspectionLimit),
     codeTries: createAttempts(now, codeLimit),

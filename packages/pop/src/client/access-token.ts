@@ -8,7 +8,8 @@ import type { Answer } from './endpoints.ts'
 export interface AccessToken {
   /** Not enumerable, so that neither `console.log` nor `JSON.stringify` nor a copy by spreading shows it. */
   readonly access_token: string
-  readonly token_type: 'Bearer'
+  /** The scheme that it is sent with: `DPoP` when it is bound to the key of proofs. RFC 9449 §5. */
+  readonly token_type: 'Bearer' | 'DPoP'
   /** Undefined when the server did not say. */
   readonly expires: Seconds | undefined
   readonly scope: string | undefined
@@ -16,17 +17,18 @@ export interface AccessToken {
   readonly confirmation: Confirmation | undefined
 }
 
-/** What a token must be bound to: a certificate by its thumbprint, or nothing in particular. */
-export type Binding = { readonly 'x5t#S256': string } | 'none'
+/** What a token must be bound to: a certificate or the key of proofs, by its thumbprint; or nothing in particular. */
+export type Binding = { readonly member: 'x5t#S256' | 'jkt'; readonly thumbprint: string } | 'none'
 
 /** The longest time that a server's `expires_in` is believed. */
 const longest: Seconds = 86_400
 
 /**
- * Reads a token response. RFC 6749 §5.1, RFC 6750 §2.1.
+ * Reads a token response. RFC 6749 §5.1, RFC 6750 §2.1, RFC 9449 §5.
  *
- * Whether a token is bound can be seen when it is a JWT. Of an opaque one the client knows only what the server's
- * metadata promise: that this server binds tokens to certificates.
+ * Whether a token is bound can be seen when it is a JWT. Of an opaque one the client knows only what the server
+ * promises: by its type, that it is bound to the key of the proof; by the server's metadata, that it is bound to the
+ * certificate.
  *
  * @throws {@link ClientError} `response_malformed`, `token_type_unexpected`, `token_unbound`, `token_bound_elsewhere`
  */
@@ -36,32 +38,34 @@ export function parseAccessToken({ json, metadata }: Answer, binding: Binding, n
     throw malformed('access_token')
   }
   if (typeof token_type !== 'string') throw malformed('token_type')
-  if (token_type.toLowerCase() !== 'bearer') {
-    throw new ClientError('token_type_unexpected', { detail: shorten(token_type, [access_token]) })
+  const isDpop = binding !== 'none' && binding.member === 'jkt'
+  const expected = isDpop ? 'DPoP' : 'Bearer'
+  if (token_type.toLowerCase() !== expected.toLowerCase()) {
+    const seen = shorten(token_type, [access_token])
+    throw new ClientError('token_type_unexpected', { detail: `It is ${seen}, and not ${expected}.` })
   }
   if (scope !== undefined && typeof scope !== 'string') throw malformed('scope')
   if (expires_in !== undefined && !isLifetime(expires_in)) throw malformed('expires_in')
-  const bound = metadata.tls_client_certificate_bound_access_tokens === true
+  const isPromised = isDpop || metadata.tls_client_certificate_bound_access_tokens === true
   const token = {
-    token_type: 'Bearer' as const,
+    token_type: expected,
     expires: expires_in === undefined ? undefined : now + Math.min(expires_in, longest),
     scope,
-    confirmation: requireBound(access_token, binding, bound),
-  }
+    confirmation: requireBound(access_token, binding, isPromised),
+  } as const
   return Object.defineProperty(token, 'access_token', { value: access_token }) as AccessToken
 }
 
 function requireBound(access_token: string, binding: Binding, isPromised: boolean): Confirmation | undefined {
   const jwt = parseJwt(access_token)
-  if (binding === 'none') return jwt && findConfirmation(jwt.claims.cnf)
+  const confirmation = jwt && findConfirmation(jwt.claims.cnf)
+  if (binding === 'none' || (!jwt && isPromised)) return confirmation
   if (!jwt) {
-    if (isPromised) return undefined
     throw new ClientError('token_unbound', { detail: 'The server does not say that it binds tokens to certificates.' })
   }
-  const confirmation = findConfirmation(jwt.claims.cnf)
-  const thumbprint = confirmation?.['x5t#S256']
+  const thumbprint = confirmation?.[binding.member]
   if (thumbprint === undefined) throw new ClientError('token_unbound')
-  if (thumbprint !== binding['x5t#S256']) {
+  if (thumbprint !== binding.thumbprint) {
     throw new ClientError('token_bound_elsewhere', { detail: `It says ${thumbprint}.` })
   }
   return confirmation

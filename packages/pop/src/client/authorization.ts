@@ -11,6 +11,7 @@ import { longestAuthorization, parseAuthorizationResponse } from './authorizatio
 import { ClientError } from './client-error.ts'
 import type { ClientContext } from './context.ts'
 import type { Answer, Endpoints } from './endpoints.ts'
+import type { Prover } from './prover.ts'
 
 /** The authorization code flow of one client. RFC 6749 §4.1, RFC 7636, OpenID Connect Core §3.1. */
 export interface CodeFlow {
@@ -30,6 +31,8 @@ export interface SignIn {
 export interface CodeFlowOptions {
   readonly client_id: string
   readonly endpoints: Endpoints
+  /** Whose key the code is bound to, where it is one of proofs. */
+  readonly prover?: Pick<Prover, 'thumbprint'> | undefined
   readonly timeout: Seconds
 }
 
@@ -40,7 +43,8 @@ const capacity = 4096
  * Creates the flow. A code is exchanged over the connections that pushed the request, so by the same key; it is
  * exchanged once, whatever becomes of the answer.
  */
-export function createCodeFlow({ client_id, endpoints, timeout }: CodeFlowOptions, context: ClientContext): CodeFlow {
+export function createCodeFlow(options: CodeFlowOptions, context: ClientContext): CodeFlow {
+  const { client_id, endpoints, prover, timeout } = options
   const verifyIdToken = createIdTokens(context, timeout)
   const used = new Map<string, Seconds>()
 
@@ -55,7 +59,7 @@ export function createCodeFlow({ client_id, endpoints, timeout }: CodeFlowOption
     nonce === undefined ? undefined : await verifyIdToken(json?.id_token, { issuer, client_id, nonce, jwks_uri })
 
   return {
-    begin: (request) => beginAuthorization(client_id, request, { endpoints, context }),
+    begin: (request) => beginAuthorization(client_id, request, { endpoints, prover, context }),
     redeem: async (received, pending) => {
       const metadata = await endpoints.metadata()
       const code = parseAuthorizationResponse(received, pending, { metadata, now: context.now() })

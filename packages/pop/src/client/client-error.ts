@@ -4,11 +4,12 @@ const sentences = {
   // what the caller wrote
   issuer_malformed: 'The issuer must be an https address without query and fragment.',
   certificate_missing: 'Binding by certificate was asked for, and there is no certificate.',
+  proof_key_missing: 'Binding by DPoP was asked for, and there is no key that signs proofs.',
   certificate_expired: 'The client certificate has expired.',
   certificate_unusable: 'TLS cannot use the client certificate with its key.',
   trust_malformed: 'The ca option must hold at least one PEM certificate.',
   url_not_https: 'An access token is sent over https only.',
-  body_not_repeatable: 'The token was refused, and the body of the request is a stream that cannot be sent again.',
+  body_not_repeatable: 'The token or its proof was refused, and the body is a stream that cannot be sent again.',
   client_closed: 'The client was closed.',
   key_file_unusable: 'The key file cannot be used.',
   browser_unavailable: 'No browser could be opened.',
@@ -35,9 +36,9 @@ const sentences = {
   response_malformed: 'The answer is malformed.',
   request_refused: 'The authorization server refused the request.',
   server_unavailable: 'The authorization server cannot answer at present.',
-  token_type_unexpected: 'The token is of another type than Bearer.',
+  token_type_unexpected: 'The token is of another type than was asked for.',
   token_unbound: 'Binding was asked for, and the token is not bound.',
-  token_bound_elsewhere: 'The token is bound to another certificate than the one of this client.',
+  token_bound_elsewhere: 'The token is bound to another key than that of this client.',
 
   // what comes back through the browser, and what follows
   authorization_refused: 'The sign-in was refused.',

@@ -1,6 +1,7 @@
 import type { Seconds } from '../foundation/clock.ts'
 import { isJsonObject, type JsonObject } from '../foundation/json.ts'
-import type { AccessToken } from './access-token.ts'
+import type { ProofKey } from '../proof/dpop.ts'
+import type { AccessToken, Binding } from './access-token.ts'
 import { type ClientAuthentication, clientSecret, none } from './authentication.ts'
 import type { Authorization, AuthorizationRequest, PendingAuthorization } from './authorization/request.ts'
 import { createSession, type Session, type SessionOptions } from './authorization/session.ts'
@@ -11,6 +12,7 @@ import { createEndpoints, type Form } from './endpoints.ts'
 import { exchange } from './exchange.ts'
 import { clientCredentials, findRefreshToken, refreshing } from './grant.ts'
 import { createProtectedFetch, type ProtectedFetch } from './protected-fetch.ts'
+import { createProver } from './prover.ts'
 import { createTokens, type TokenScope, type Tokens } from './tokens.ts'
 
 /** What a token is asked for, and in whose name. */
@@ -31,10 +33,12 @@ export interface ClientOptions extends TokenScope {
   /** The certificate that `fetch` presents. */
   readonly certificate?: { readonly thumbprint: string }
   /**
-   * `certificate`: a token that is not bound to this client's certificate is an error. `none`: any token will do.
-   * `certificate` when left out and there is one.
+   * `certificate`, `dpop`: a token that is not bound to this client's certificate, or to its `proofKey`, is an error.
+   * `none`: any token will do. When left out, `dpop` where there is a `proofKey`, else `certificate` where there is one.
    */
-  readonly binding?: 'certificate' | 'none'
+  readonly binding?: 'certificate' | 'dpop' | 'none'
+  /** Signs the proofs that go with every request. RFC 9449. */
+  readonly proofKey?: ProofKey | undefined
   /** For a token and all that leads to it. 30 when left out. */
   readonly timeout?: Seconds
 }
@@ -75,25 +79,32 @@ export type Introspection = JsonObject & { readonly active: boolean }
 
 /**
  * Creates a client over any `fetch`. Nothing is sent before the first call.
- * @throws {@link ClientError} `issuer_malformed`, `certificate_missing`
+ * @throws {@link ClientError} `issuer_malformed`, `certificate_missing`, `proof_key_missing`
  */
 export function createClient(options: ClientOptions, context: Partial<ClientContext> = {}): Client {
-  const { issuer, client_id, client_secret, certificate, scope, resource, timeout = 30 } = options
-  const binding = options.binding ?? (certificate ? 'certificate' : 'none')
-  if (binding !== 'none' && !certificate) throw new ClientError('certificate_missing')
-  const required = certificate && binding !== 'none' ? { 'x5t#S256': certificate.thumbprint } : 'none'
+  const { issuer, client_id, client_secret, certificate, proofKey, scope, resource, timeout = 30 } = options
+  const binding = options.binding ?? (proofKey ? 'dpop' : certificate ? 'certificate' : 'none')
+  if (binding === 'certificate' && !certificate) throw new ClientError('certificate_missing')
+  if (binding === 'dpop' && !proofKey) throw new ClientError('proof_key_missing')
   const authentication = options.authentication ?? (client_secret === undefined ? none() : clientSecret(client_secret))
   const world = { ...webContext(), ...context }
   const hasCertificate = certificate !== undefined
-  const endpoints = createEndpoints({ issuer, client_id, authentication, hasCertificate, timeout }, world)
-  const flow = createCodeFlow({ client_id, endpoints, timeout }, world)
+  // Nonces of the authorization server are no use at an API, even at the same origin. RFC 9449 §9.
+  const newProver = () => (binding === 'dpop' && proofKey ? createProver(proofKey, world) : undefined)
+  const [prover, apiProver] = [newProver(), newProver()]
+  const required = async (): Promise<Binding> => {
+    if (prover) return { member: 'jkt', thumbprint: await prover.thumbprint() }
+    return certificate && binding !== 'none' ? { member: 'x5t#S256', thumbprint: certificate.thumbprint } : 'none'
+  }
+  const endpoints = createEndpoints({ issuer, client_id, authentication, hasCertificate, prover, timeout }, world)
+  const flow = createCodeFlow({ client_id, endpoints, prover, timeout }, world)
   const own = createTokens(required, clientCredentials(endpoints), world)
   const sessions = new WeakMap<Session, Tokens>()
 
   const tokensOf = (session: Session): Tokens => {
     const known = sessions.get(session)
     if (known) return known
-    const tokens = createTokens(required, refreshing(session, endpoints, required !== 'none'), world)
+    const tokens = createTokens(required, refreshing(session, endpoints, binding !== 'none'), world)
     sessions.set(session, tokens)
     return tokens
   }
@@ -107,7 +118,7 @@ export function createClient(options: ClientOptions, context: Partial<ClientCont
   return {
     fetch: (input, init, request) => {
       const [tokens, wanted] = resolve(request)
-      return createProtectedFetch(tokens, world.fetch)(input, init, wanted)
+      return createProtectedFetch(tokens, world.fetch, apiProver)(input, init, wanted)
     },
     token: (request) => {
       const [tokens, wanted] = resolve(request)
@@ -127,12 +138,12 @@ export function createClient(options: ClientOptions, context: Partial<ClientCont
         refresh_token: findRefreshToken(answer),
         id_token: typeof id_token === 'string' ? id_token : undefined,
       })
-      tokensOf(session).take({}, answer)
+      await tokensOf(session).take({}, answer)
       return session
     },
     userinfo: async (session) => {
       const request = { headers: { accept: 'application/json' }, signal: AbortSignal.timeout(timeout * 1000) }
-      const bringing = createProtectedFetch(tokensOf(session), world.fetch)
+      const bringing = createProtectedFetch(tokensOf(session), world.fetch, prover)
       const fetch: Fetch = (input, init) => bringing(input, init)
       const { status, json } = await exchange(await endpoints.address('userinfo_endpoint'), request, { fetch })
       if (status !== 200 || !json) throw new ClientError('response_malformed', { status, detail: 'userinfo_endpoint' })

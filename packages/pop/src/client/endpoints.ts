@@ -6,6 +6,7 @@ import { ClientError, shorten } from './client-error.ts'
 import type { ClientContext } from './context.ts'
 import { createDiscovery, type Endpoint, endpointUrl } from './discovery.ts'
 import { exchange, onceMore, type Reply } from './exchange.ts'
+import type { Prover } from './prover.ts'
 
 /** The parameters of a request, in order; `resource` may stand there more than once. RFC 8707 §2. */
 export type Form = readonly (readonly [name: string, value: string])[]
@@ -34,6 +35,8 @@ export interface EndpointsOptions {
   readonly client_id: string
   readonly authentication: ClientAuthentication
   readonly hasCertificate: boolean
+  /** Proves the key that tokens are bound to, where one is. */
+  readonly prover?: Prover | undefined
   readonly timeout: Seconds
 }
 
@@ -41,27 +44,33 @@ export interface EndpointsOptions {
 const patience = 2
 
 /**
- * Creates the way to the authorization server's endpoints: discovery, authentication, and waiting where the server asks
- * for it. The deadline covers all of that.
+ * Creates the way to the authorization server's endpoints: discovery, authentication, proofs, and waiting where the server
+ * asks for it. The deadline covers all of that.
  *
  * @throws {@link ClientError} `request_refused`, `server_unavailable`, and those of discovery and exchange
  */
 export function createEndpoints(options: EndpointsOptions, context: ClientContext): Endpoints {
-  const { issuer, client_id, authentication, hasCertificate, timeout } = options
+  const { issuer, client_id, authentication, hasCertificate, prover, timeout } = options
   const discovery = createDiscovery(issuer, context)
   const post: Endpoints['post'] = async (endpoint, form, repeat = 'when-lost') => {
     const deadline = context.now() + timeout
     const signal = AbortSignal.timeout(timeout * 1000)
     const metadata = await discovery(signal)
     const url = endpointUrl(metadata, endpoint, hasCertificate)
-    const ask = async (): Promise<Reply | ClientError> => {
+    const proving = provenEndpoints.has(endpoint) ? prover : undefined
+    const ask = async (isLast = false): Promise<Reply | ClientError> => {
       // Anew for each attempt: an assertion may have been used up by one whose answer was lost.
       const credentials = await authentication({ client_id, metadata, context })
-      const reply = await exchange(url, { ...requestOf(form, credentials), signal }, context)
-      return reply.status === successOf(endpoint) ? reply : refusal(reply, secretsOf(form, credentials), context.now)
+      const proof = await proving?.prove({ method: 'POST', url })
+      const reply = await exchange(url, { ...requestOf(form, credentials, proof), signal }, context)
+      const isProvable = proving?.learn(url, reply.headers, shorten(reply.json?.error)) === true
+      if (reply.status === successOf(endpoint)) return reply
+      // Whoever refuses a proof has carried nothing out. RFC 9449 §8.
+      if (isProvable && !isLast) return await ask(true)
+      return refusal(reply, secretsOf(form, credentials), context.now)
     }
     for (let attempt = 0; ; attempt++) {
-      const answer = await (repeat === 'never' ? ask() : onceMore(ask))
+      const answer = await (repeat === 'never' ? ask() : onceMore(() => ask()))
       if (!(answer instanceof ClientError)) return { json: answer.json, metadata }
       const { retryAfter } = answer
       if (
@@ -78,17 +87,21 @@ export function createEndpoints(options: EndpointsOptions, context: ClientContex
   return { post, metadata, address: async (endpoint) => endpointUrl(await metadata(), endpoint, hasCertificate) }
 }
 
+/** Where tokens and codes are bound. RFC 9449 §5, §10.1. */
+const provenEndpoints: ReadonlySet<Endpoint> = new Set(['token_endpoint', 'pushed_authorization_request_endpoint'])
+
 /** RFC 9126 §2.2. */
 function successOf(endpoint: Endpoint): number {
   return endpoint === 'pushed_authorization_request_endpoint' ? 201 : 200
 }
 
-function requestOf(form: Form, { authorization, form: own = {} }: Credentials): RequestInit {
+function requestOf(form: Form, { authorization, form: own = {} }: Credentials, proof?: string): RequestInit {
   const headers: Record<string, string> = {
     accept: 'application/json',
     'content-type': 'application/x-www-form-urlencoded',
   }
   if (authorization !== undefined) headers.authorization = authorization
+  if (proof !== undefined) headers.dpop = proof
   const parameters = [...form, ...Object.entries(own)].map(([name, value]) => [name, value])
   return { method: 'POST', headers, body: new URLSearchParams(parameters).toString() }
 }

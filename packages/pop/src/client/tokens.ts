@@ -1,4 +1,5 @@
 import type { Seconds } from '../foundation/clock.ts'
+import type { Awaitable } from '../foundation/primitives.ts'
 import { type AccessToken, type Binding, parseAccessToken } from './access-token.ts'
 import type { ClientContext } from './context.ts'
 import type { Answer, Form } from './endpoints.ts'
@@ -18,7 +19,7 @@ export interface Tokens {
   /** Asks for a new token, whatever is kept. */
   readonly renew: (wanted: TokenScope) => Promise<AccessToken>
   /** Keeps a token that came another way. @throws {@link ClientError} those of {@link parseAccessToken} */
-  readonly take: (wanted: TokenScope, answer: Answer) => AccessToken
+  readonly take: (wanted: TokenScope, answer: Answer) => Promise<AccessToken>
   /** Forgets a token, so that the next call asks for another. */
   readonly forget: (access_token: string) => void
 }
@@ -46,12 +47,12 @@ const capacity = 256
  * life, earlier or later by chance so that many clients do not come together; while the server is out of reach, the
  * old one is used to its end.
  */
-export function createTokens(binding: Binding, grant: Grant, context: ClientContext): Tokens {
+export function createTokens(binding: () => Awaitable<Binding>, grant: Grant, context: ClientContext): Tokens {
   const kept = new Map<string, Kept>()
   const flights = createFlights<AccessToken>()
 
-  const take = (key: string, answer: Answer, asked: Seconds): AccessToken => {
-    const token = parseAccessToken(answer, binding, asked)
+  const take = async (key: string, answer: Answer, asked: Seconds): Promise<AccessToken> => {
+    const token = parseAccessToken(answer, await binding(), asked)
     kept.delete(key)
     kept.set(key, keep(token, asked, context))
     for (const oldest of kept.keys()) if (kept.size > capacity) kept.delete(oldest)
@@ -62,7 +63,7 @@ export function createTokens(binding: Binding, grant: Grant, context: ClientCont
     const key = JSON.stringify(form)
     return flights(key, async () => {
       const asked = context.now()
-      return take(key, await grant(form), asked)
+      return await take(key, await grant(form), asked)
     })
   }
 

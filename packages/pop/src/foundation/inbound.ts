@@ -12,7 +12,7 @@ export interface Inbound {
   readonly form?: readonly (readonly [name: string, value: string])[]
   /** The body, where it is a JSON object instead. */
   readonly json?: JsonObject
-  readonly certificate?: PresentedCertificate
+  readonly certificate?: PresentedCertificate | undefined
   /** The address of the connection's other end, for counting failures. */
   readonly address?: string
 }

@@ -1,4 +1,5 @@
-import { constants, createPublicKey, type KeyObject, type SignKeyObjectInput, sign } from 'node:crypto'
+import { constants, createPublicKey, generateKeyPair, type KeyObject, type SignKeyObjectInput, sign } from 'node:crypto'
+import { promisify } from 'node:util'
 import { isKeyFor, parsePublicJwk, type SignatureAlgorithm } from '../foundation/jwk.ts'
 import type { ProofKey } from '../proof/dpop.ts'
 
@@ -26,4 +27,40 @@ export function proofKeyOf(key: KeyObject, alg: SignatureAlgorithm): ProofKey {
   const jwk = parsePublicJwk(createPublicKey(key).export({ format: 'jwk' }))
   if (!jwk || !isKeyFor(alg, jwk)) throw new TypeError(`The key cannot sign by ${alg}.`)
   return { alg, jwk, sign: (data) => sign(hashes[alg] ?? null, data, { key, ...options[alg] }) }
+}
+
+/** Makes a key that signs proofs, for as long as this process holds it. */
+export async function createProofKey(alg: SignatureAlgorithm = 'ES256'): Promise<ProofKey> {
+  return proofKeyOf(await generatePrivateKey(alg), alg)
+}
+
+const generate = promisify(generateKeyPair)
+
+/** Makes a private key for an algorithm. */
+export async function generatePrivateKey(alg: SignatureAlgorithm): Promise<KeyObject> {
+  const { privateKey } = await generatePair(alg)
+  return privateKey
+}
+
+function generatePair(alg: SignatureAlgorithm): Promise<{ readonly privateKey: KeyObject }> {
+  switch (alg) {
+    case 'ES256':
+      return generate('ec', { namedCurve: 'P-256' })
+    case 'ES384':
+      return generate('ec', { namedCurve: 'P-384' })
+    case 'ES512':
+      return generate('ec', { namedCurve: 'P-521' })
+    case 'PS256':
+    case 'RS256':
+      return generate('rsa', { modulusLength: 2048 })
+    case 'EdDSA':
+    case 'Ed25519':
+      return generate('ed25519')
+    case 'ML-DSA-44':
+      return generate('ml-dsa-44')
+    case 'ML-DSA-65':
+      return generate('ml-dsa-65')
+    case 'ML-DSA-87':
+      return generate('ml-dsa-87')
+  }
 }

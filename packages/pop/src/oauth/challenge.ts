@@ -38,10 +38,10 @@ export function renderTokenChallenges(
     .map((scheme) => {
       const hasError = error !== 'token_missing' && (scheme === used || isAboutProof)
       return renderChallenge(scheme, {
-        ...parameters,
         ...(hasError && { error, error_description: says }),
         ...(error === 'insufficient_scope' && { scope }),
         ...(scheme === 'DPoP' && { algs: algorithms.join(' ') }),
+        ...parameters,
       })
     })
 }

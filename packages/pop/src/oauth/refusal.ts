@@ -484,6 +484,11 @@ export const refusals = {
     'RFC9449-11.1',
     'The DPoP proof was used before: make one for each request.',
   ),
+  dpop_proofs_exhausted: row(
+    'too_many_requests',
+    'RFC9449-11.1',
+    'Too many DPoP proofs within a minute. Wait before the next one.',
+  ),
   replay_unavailable: row(
     'temporarily_unavailable',
     'RFC9449-11.1',
@@ -548,6 +553,11 @@ export const refusals = {
     'invalid_token',
     'RFC7800-3.1',
     'The access token is bound in a way that this API cannot check.',
+  ),
+  confirmation_method_not_taken: row(
+    'invalid_token',
+    'RFC7800-3.1',
+    'The access token is bound by a method that this API does not take.',
   ),
   confirmation_certificate_missing: row(
     'invalid_token',

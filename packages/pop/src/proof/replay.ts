@@ -1,5 +1,6 @@
 import type { Seconds } from '../foundation/clock.ts'
 import type { Awaitable } from '../foundation/primitives.ts'
+import { Refused } from '../oauth/refusal.ts'
 
 /** One use of a proof. RFC 9449 §11.1. */
 export interface ProofUse {
@@ -18,6 +19,23 @@ export interface Replay {
    * @throws Error when it cannot be recorded: nobody may pass then
    */
   readonly use: (use: ProofUse, now: Seconds) => Awaitable<boolean>
+}
+
+/** Seconds after which a client tries again, when uses cannot be recorded. */
+const pause: Seconds = 2
+
+/**
+ * Uses a proof up: after all else was judged, so that nobody loses one to a request that was refused. RFC 9449 §11.1.
+ * @throws {@link Refused} `dpop_replayed`, `replay_unavailable`
+ */
+export async function requireFirstUse(use: ProofUse, replay: Replay, now: Seconds): Promise<void> {
+  let isFirst: unknown
+  try {
+    isFirst = await replay.use(use, now)
+  } catch (cause) {
+    throw new Refused('replay_unavailable', { retryAfter: pause, cause })
+  }
+  if (isFirst !== true) throw new Refused('dpop_replayed')
 }
 
 /**

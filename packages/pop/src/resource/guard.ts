@@ -1,19 +1,20 @@
-import type { Clock } from '../foundation/clock.ts'
+import type { Clock, Seconds } from '../foundation/clock.ts'
 import type { Fetch } from '../foundation/get-json.ts'
 import type { Inbound } from '../foundation/inbound.ts'
 import type { Primitives } from '../foundation/primitives.ts'
 import { type Reason, Refused, refusals } from '../oauth/refusal.ts'
-import { verifyCertificate } from '../proof/certificate.ts'
-import { requireConfirmed } from '../proof/confirmation.ts'
-import type { Possession } from '../proof/possession.ts'
+import { type Confirmation, requireConfirmed, requireScheme } from '../proof/confirmation.ts'
+import { requireFirstUse } from '../proof/replay.ts'
 import { type AccessToken, requireForUs, type TokenForm, type TokenReader } from './access-token.ts'
+import type { Looked } from './checks.ts'
+import { createProver, type Evidence } from './evidence.ts'
 import { createIntrospectionReader } from './introspected-token.ts'
 import { createFetchedKeys, createFixedKeys } from './issuer-keys.ts'
 import { createIssuerMetadata } from './issuer-metadata.ts'
 import { createJwtReader } from './jwt-access-token.ts'
 import type { ResourceMetadata } from './metadata.ts'
 import { type GuardOptions, type Policy, parsePolicy } from './policy.ts'
-import { parsePresentedToken } from './presented-token.ts'
+import { findScheme, type PresentedToken, parsePresentedToken } from './presented-token.ts'
 import { type Admitted, createAdmitted, createDeclined, type Declined, type Verdict } from './verdict.ts'
 
 /** Judges the requests of one API. */
@@ -35,7 +36,7 @@ export interface Needs {
 
 /** What a guard needs from its surroundings. */
 export interface GuardContext {
-  readonly primitives: Pick<Primitives, 'verify' | 'readCertificate'>
+  readonly primitives: Pick<Primitives, 'verify' | 'readCertificate' | 'sha256' | 'hmac' | 'random'>
   readonly now: Clock
   readonly fetch: Fetch
   readonly report?: (report: GuardReport) => void
@@ -51,6 +52,7 @@ export interface GuardReport {
     | 'session_resumed'
     | 'keys_unavailable'
     | 'introspection_unavailable'
+    | 'replay_unavailable'
   readonly client?: string
   readonly reason?: Reason
   readonly rule?: string
@@ -66,44 +68,43 @@ export function createGuard(options: GuardOptions, surroundings: GuardContext): 
   const policy = parsePolicy(options)
   const context = { ...surroundings, report: harmless(surroundings.report) }
   const readers = createReaders(options, context)
-  const warnOfResumption = once(() =>
-    context.report({ level: 'warn', event: 'session_resumed', ...ruleOf('session_resumed') }),
+  const resumed = once(() => context.report({ level: 'warn', event: 'session_resumed', ...ruleOf('session_resumed') }))
+  const prove = createProver(policy, { ...context, resumed })
+  const replayFailed = seldom(context.now, (cause) =>
+    context.report({ level: 'error', event: 'replay_unavailable', ...ruleOf('replay_unavailable'), cause }),
   )
 
   async function judge(inbound: Inbound, needs: Needs = {}): Promise<Verdict> {
-    let form: TokenForm = policy.tokens[0]
+    let looked: Looked = { form: policy.tokens[0] }
     try {
       const presented = parsePresentedToken(inbound, policy)
-      form = presented.form
-      const token = validate(await readers[form].read(presented.text))
-      const possession = prove(token, inbound)
-      const reported = confirm(token, possession, policy)
-      return admit(token, possession, reported, needs)
+      looked = presented
+      const token = await readers[presented.form].read(presented.text)
+      looked = token
+      validate(token, presented)
+      const evidence = await prove(token.confirmation, presented.text, inbound)
+      const reported = confirm(token, evidence, policy)
+      return await admit(token, evidence, reported, needs)
     } catch (cause) {
-      return decline(cause, form, needs)
+      return decline(cause, { looked, inbound, needs })
     }
   }
 
-  function validate(token: AccessToken): AccessToken {
+  function validate(token: AccessToken, { scheme }: PresentedToken): void {
     requireForUs(token, policy, context.now())
-    return token
+    requireMethods(token.confirmation, policy)
+    requireScheme(scheme, token.confirmation)
   }
 
-  /** A certificate counts when the token is bound to one; any other is not judged. */
-  function prove({ confirmation }: AccessToken, { certificate }: Inbound): Possession | undefined {
-    if (confirmation?.['x5t#S256'] === undefined || !certificate) return undefined
-    if (certificate.resumed && policy.resumedSessions === 'refuse') throw new Refused('session_resumed')
-    if (certificate.resumed) warnOfResumption()
-    return verifyCertificate(certificate, context.now(), context.primitives)
-  }
-
-  function admit(
+  /** The proof is used up when nothing is left to be judged. */
+  async function admit(
     token: AccessToken,
-    possession: Possession | undefined,
+    evidence: Evidence,
     reported: Reason | undefined,
     needs: Needs,
-  ): Admitted {
+  ): Promise<Admitted> {
     requireScope(token, scopeOf(needs))
+    if (evidence.proof) await requireFirstUse(evidence.proof.use, policy.dpop.replay, context.now())
     if (reported) {
       const client = token.clientId === undefined ? {} : { client: token.clientId }
       context.report({
@@ -114,31 +115,50 @@ export function createGuard(options: GuardOptions, surroundings: GuardContext): 
         ...client,
       })
     }
-    return createAdmitted(token, possession, reported)
+    return createAdmitted(token, evidence, reported)
   }
 
-  function decline(cause: unknown, form: TokenForm, needs: Needs = {}): Declined {
+  function decline(cause: unknown, { looked, inbound, needs = {} }: Refusal): Declined {
     const refused = asRefusedHere(cause)
+    if (refused.reason === 'replay_unavailable') replayFailed(refused.cause)
     context.report(reportOf(refused))
-    return createDeclined(refused, form, policy, scopeOf(needs))
+    const scheme = inbound && findScheme(inbound)
+    return createDeclined(refused, { looked, scheme, scope: scopeOf(needs) }, policy.challenging)
   }
 
   return {
     origin: policy.origin,
     metadata: policy.metadata,
     judge,
-    decline: (cause) => decline(cause, policy.tokens[0]),
+    decline: (cause) => decline(cause, { looked: { form: policy.tokens[0] } }),
   }
+}
+
+/** A request that is refused, as far as it is known. */
+interface Refusal {
+  readonly looked: Looked
+  readonly inbound?: Inbound
+  readonly needs?: Needs
+}
+
+/** A token that is bound by a method that this API does not take is no bearer token for that. */
+function requireMethods(confirmation: Confirmation | undefined, { methods }: Policy): void {
+  const isTaken =
+    (confirmation?.jkt === undefined || methods.includes('dpop')) &&
+    (confirmation?.['x5t#S256'] === undefined || methods.includes('mutual-tls'))
+  if (isTaken) return
+  const seen = Object.keys(confirmation ?? {}).join(' ')
+  throw new Refused('confirmation_method_not_taken', { expected: methods.join(' '), seen })
 }
 
 /** @returns what would have refused if the guard did not only report */
 function confirm(
   { confirmation }: AccessToken,
-  possession: Possession | undefined,
+  { possessions }: Evidence,
   { binding, mode }: Policy,
 ): Reason | undefined {
   if (confirmation) {
-    requireConfirmed(confirmation, possession ? [possession] : [])
+    requireConfirmed(confirmation, possessions)
     return undefined
   }
   if (binding === 'when-bound') return undefined
@@ -207,6 +227,19 @@ function harmless(report: GuardContext['report']): Required<GuardContext>['repor
     try {
       report?.(line)
     } catch {}
+  }
+}
+
+const tenSeconds: Seconds = 10
+
+/** An outage is told, and not with every request. */
+function seldom(now: Clock, act: (cause: unknown) => void): (cause: unknown) => void {
+  let last: Seconds | undefined
+  return (cause) => {
+    const at = now()
+    if (last !== undefined && Math.abs(at - last) < tenSeconds) return
+    last = at
+    act(cause)
   }
 }
 

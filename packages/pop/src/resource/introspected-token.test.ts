@@ -175,7 +175,10 @@ describe('RFC 7662 tokens that only their issuer can read', () => {
     ['confirmation_malformed', { cnf: null }],
     ['confirmation_unknown', { cnf: {} }],
     ['confirmation_certificate_missing', { cnf: { 'x5t#S256': 'A'.repeat(43) } }],
-    ['confirmation_proof_missing', { cnf: { jkt: 'A'.repeat(43) } }],
+    ['token_is_dpop', { cnf: { jkt: 'A'.repeat(43) } }],
+    ['token_is_dpop', { cnf: { jkt: 'A'.repeat(43) }, token_type: 'DPoP' }],
+    ['token_type_wrong', { token_type: 'DPoP' }],
+    ['token_type_wrong', { token_type: 'dpop', cnf: { 'x5t#S256': 'A'.repeat(43) } }],
   ])('refuses with %s an answer with %j', async (reason, claims) => {
     const { guard, issuer } = createSetting()
     expect(await ask(guard, issuer.referenceToken(claims))).toBe(reason)

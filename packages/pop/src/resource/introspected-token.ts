@@ -80,9 +80,13 @@ function parseIntrospection(answer: JsonObject): AccessToken {
   if (answer.active !== true) throw new Refused('token_inactive')
   const type = answer.token_type
   if (type !== undefined && !(typeof type === 'string' && /^(bearer|dpop)$/i.test(type))) {
-    throw new Refused('token_type_wrong', { expected: 'Bearer', seen: String(type).slice(0, 40) })
+    throw new Refused('token_type_wrong', { expected: 'Bearer or DPoP', seen: String(type).slice(0, 40) })
   }
-  return parseAccessToken(answer, 'reference')
+  const token = parseAccessToken(answer, 'reference')
+  if (type !== undefined && /^dpop$/i.test(type) && token.confirmation?.jkt === undefined) {
+    throw new Refused('token_type_wrong', { expected: 'DPoP with cnf.jkt', seen: type })
+  }
+  return token
 }
 
 async function discover(metadata: IssuerMetadata, certificate: boolean): Promise<string> {

@@ -1,17 +1,20 @@
 import type { Inbound } from '../foundation/inbound.ts'
 import { Refused } from '../oauth/refusal.ts'
+import type { TokenScheme } from '../proof/confirmation.ts'
 import type { TokenForm } from './access-token.ts'
 
 /** An access token as it arrived: not looked into, not believed, and never to be shown to anyone. */
 export interface PresentedToken {
   readonly form: TokenForm
+  readonly scheme: TokenScheme
   readonly text: string
 }
 
 const longest = 16_384
 
 /**
- * Takes the access token out of the one Authorization header. RFC 6750 §2.1; the ways of §2.2 and §2.3 refuse.
+ * Takes the access token out of the one Authorization header. RFC 6750 §2.1, RFC 9449 §7.1; the ways of RFC 6750 §2.2 and
+ * §2.3 refuse. Whether the scheme is the token's own is judged when the token is known.
  *
  * What has three parts between dots is taken for a JWT where JWTs are accepted, anything else for a handle.
  *
@@ -30,11 +33,22 @@ export function parsePresentedToken(
   if (header === undefined) throw new Refused('token_missing')
   if (second !== undefined) throw new Refused('token_repeated')
   if (header.length > longest) throw new Refused('token_malformed', { seen: `${header.length} characters` })
+  const scheme = schemeOf(header)
+  if (!scheme) throw new Refused('token_scheme_unknown', { expected: 'Bearer or DPoP' })
+  const text = header.slice(scheme.length).trimStart()
+  return { form: formOf(text, tokens), scheme, text }
+}
+
+/** The scheme that a request used, whatever became of its token: the challenges to it are of that one. RFC 9449 §7.2. */
+export function findScheme({ headers }: Pick<Inbound, 'headers'>): TokenScheme | undefined {
+  const [header, second] = headers.authorization ?? []
+  return header === undefined || second !== undefined ? undefined : schemeOf(header)
+}
+
+function schemeOf(header: string): TokenScheme | undefined {
   const space = header.indexOf(' ')
-  const scheme = space < 0 ? header : header.slice(0, space)
-  if (scheme.toLowerCase() !== 'bearer') throw new Refused('token_scheme_unknown', { expected: 'Bearer' })
-  const text = space < 0 ? '' : header.slice(space + 1).trimStart()
-  return { form: formOf(text, tokens), text }
+  const scheme = (space < 0 ? header : header.slice(0, space)).toLowerCase()
+  return scheme === 'bearer' || scheme === 'dpop' ? scheme : undefined
 }
 
 function formOf(text: string, accepted: readonly TokenForm[]): TokenForm {

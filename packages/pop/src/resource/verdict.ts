@@ -1,10 +1,12 @@
 import type { Seconds } from '../foundation/clock.ts'
-import { renderChallenge } from '../oauth/challenge.ts'
+import { type ChallengingApi, renderTokenChallenges } from '../oauth/challenge.ts'
 import { type Reason, type Refused, refusals } from '../oauth/refusal.ts'
+import type { TokenScheme } from '../proof/confirmation.ts'
 import type { Possession } from '../proof/possession.ts'
-import type { AccessToken, TokenForm } from './access-token.ts'
-import { type Check, checksUntil, passedChecks, unboundChecks } from './checks.ts'
-import type { ResourceMetadata } from './metadata.ts'
+import type { AccessToken } from './access-token.ts'
+import { type Check, checksUntil, type Looked, passedChecks, unboundChecks } from './checks.ts'
+import type { Evidence } from './evidence.ts'
+import { findHint } from './hints.ts'
 
 /** What a guard decided about one request, as data. The token itself is never in it. */
 export type Verdict = Admitted | Declined
@@ -13,10 +15,12 @@ export type Verdict = Admitted | Declined
 export interface Admitted {
   readonly admitted: true
   readonly token: AccessToken
-  /** The key that the request has shown; none where the policy takes unbound tokens. */
+  /** The key that the request has shown, its DPoP key where the token is bound to two; none where the policy takes unbound tokens. */
   readonly possession?: Possession
   /** What would have refused if the guard did not only report. */
   readonly reported?: Reason
+  /** What goes onto the response beside the handler's own: the next nonce, where nonces are in use. RFC 9449 §8.2. */
+  readonly headers?: Readonly<Record<string, string>>
   readonly checks: readonly Check[]
 }
 
@@ -33,39 +37,48 @@ export interface Declined {
   /** The values of `WWW-Authenticate`. */
   readonly challenges: readonly string[]
   readonly retryAfter?: Seconds
+  /** The value of `DPoP-Nonce`. RFC 9449 §9. */
+  readonly nonce?: string
   readonly checks: readonly Check[]
   /** Where whoever runs the API or the client should look. Not for the outside. */
   readonly hint?: string
 }
 
-/** What a challenge says of the API. */
-interface ChallengingApi {
-  readonly identifier: string
-  readonly metadata: ResourceMetadata | undefined
-}
-
 /** Creates the verdict of a request that may go on. */
-export function createAdmitted(token: AccessToken, possession: Possession | undefined, reported?: Reason): Admitted {
-  if (reported) return { admitted: true, token, reported, checks: unboundChecks[token.form] }
-  const checks = passedChecks[token.form]
-  return possession ? { admitted: true, token, possession, checks } : { admitted: true, token, checks }
+export function createAdmitted(token: AccessToken, { possessions, proof }: Evidence, reported?: Reason): Admitted {
+  if (reported) return { admitted: true, token, reported, checks: unboundChecks(token) }
+  const [possession] = possessions
+  const nonce = proof?.nextNonce
+  return {
+    admitted: true,
+    token,
+    ...(possession && { possession }),
+    ...(nonce !== undefined && { headers: { 'dpop-nonce': nonce, 'cache-control': 'no-store' } }),
+    checks: passedChecks(token),
+  }
 }
 
-/**
- * Creates the verdict of a refused request.
- * @param form what the token was taken for
- * @param scope what the route needs
- */
+/** What the refusal of one request depends on beside its reason. */
+export interface DeclinedRequest {
+  /** What is known of the token. */
+  readonly looked: Looked
+  /** The scheme that the request used. */
+  readonly scheme: TokenScheme | undefined
+  /** What the route needs. */
+  readonly scope: readonly string[]
+}
+
+/** Creates the verdict of a refused request. */
 export function createDeclined(
   refused: Refused,
-  form: TokenForm,
+  { looked, scheme, scope }: DeclinedRequest,
   api: ChallengingApi,
-  scope: readonly string[],
 ): Declined {
-  const { reason, retryAfter } = refused
+  const { reason, retryAfter, nonce } = refused
   const { error, rule, says } = refusals[reason]
   const status = statuses[error] ?? 400
-  const hint = hints[reason]
+  const hint = findHint(refused)
+  const used = scheme === 'dpop' ? 'DPoP' : scheme === 'bearer' ? 'Bearer' : undefined
   return {
     admitted: false,
     reason,
@@ -73,15 +86,16 @@ export function createDeclined(
     status,
     error,
     says,
-    challenges: status === 401 || status === 403 ? [challenge(reason, api, scope)] : [],
+    challenges: status === 401 || status === 403 ? renderTokenChallenges(reason, used, api, scope.join(' ')) : [],
     ...(retryAfter === undefined ? {} : { retryAfter }),
-    checks: checksUntil(refused, form),
+    ...(nonce === undefined ? {} : { nonce }),
+    checks: checksUntil(refused, looked),
     ...(hint === undefined ? {} : { hint }),
   }
 }
 
-/** Renders the answer to a refused request. RFC 6750 §3. */
-export function renderVerdict({ status, error, says, challenges, retryAfter }: Declined): {
+/** Renders the answer to a refused request. RFC 6750 §3, RFC 9449 §7.1. */
+export function renderVerdict({ status, error, says, challenges, retryAfter, nonce }: Declined): {
   readonly status: number
   readonly headers: Record<string, string | string[]>
   readonly body: string
@@ -93,6 +107,7 @@ export function renderVerdict({ status, error, says, challenges, retryAfter }: D
       'cache-control': 'no-store',
       ...(challenges.length > 0 ? { 'www-authenticate': [...challenges] } : {}),
       ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+      ...(nonce === undefined ? {} : { 'dpop-nonce': nonce }),
     },
     body: JSON.stringify({ error, error_description: says }),
   }
@@ -102,34 +117,9 @@ const statuses: Readonly<Record<string, number>> = {
   invalid_request: 400,
   token_missing: 401,
   invalid_token: 401,
+  invalid_dpop_proof: 401,
+  use_dpop_nonce: 401,
   insufficient_scope: 403,
   server_error: 500,
   temporarily_unavailable: 503,
-}
-
-/** Where to look first. */
-const hints: Readonly<Partial<Record<Reason, string>>> = {
-  token_audience: 'The client asked for another API: it must send resource with this identifier at the token endpoint.',
-  token_type_wrong: 'Probably an ID token, or a JWT access token that does not follow RFC 9068.',
-  keys_unavailable:
-    'Can this process reach the issuer, and does it trust the CA of its certificate (NODE_EXTRA_CA_CERTS)?',
-  introspection_unavailable: 'Can this process reach the issuer, and are client_id and client_secret right?',
-  binding_missing:
-    'The client got its token without a certificate: it must ask at the mTLS alias of the token endpoint.',
-  confirmation_certificate_missing:
-    'Does this listener ask for client certificates (clientCertificateTlsOptions), and does TLS end here and not at a proxy?',
-  confirmation_certificate_differs:
-    'The token was issued for another certificate. A renewed certificate needs a new token, even with the same key.',
-  confirmation_proof_missing: 'The token is bound to a DPoP key, which this API does not check.',
-  session_resumed: 'Switch session resumption off on this listener (clientCertificateTlsOptions does).',
-}
-
-/** Who sent no token gets no error code. RFC 6750 §3.1. */
-function challenge(reason: Reason, { identifier, metadata }: ChallengingApi, scope: readonly string[]): string {
-  const { error, says } = refusals[reason]
-  return renderChallenge('Bearer', {
-    ...(error === 'token_missing' ? {} : { error, error_description: says }),
-    ...(error === 'insufficient_scope' ? { scope: scope.join(' ') } : {}),
-    ...(metadata ? { resource_metadata: metadata.url } : { realm: identifier }),
-  })
 }

@@ -23,10 +23,15 @@ async function createWith(
 describe('a signer', () => {
   it.each([
     { algorithm: 'ES256', digest: 'sha256', options: { dsaEncoding: 'ieee-p1363' } },
+    { algorithm: 'ES384', digest: 'sha384', options: { dsaEncoding: 'ieee-p1363' } },
+    { algorithm: 'ES512', digest: 'sha512', options: { dsaEncoding: 'ieee-p1363' } },
     { algorithm: 'EdDSA', digest: null, options: {} },
+    { algorithm: 'Ed25519', digest: null, options: {} },
     { algorithm: 'PS256', digest: 'sha256', options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 } },
     { algorithm: 'RS256', digest: 'sha256', options: { padding: constants.RSA_PKCS1_PADDING } },
+    { algorithm: 'ML-DSA-44', digest: null, options: {} },
     { algorithm: 'ML-DSA-65', digest: null, options: {} },
+    { algorithm: 'ML-DSA-87', digest: null, options: {} },
   ] as const)('signs with $algorithm what its published key verifies', async ({ algorithm, digest, options }) => {
     const { signer } = await createWith(algorithm)
     const { kid, sign } = signer.active(algorithm)

@@ -54,16 +54,27 @@ function renderPublished(key: SigningKey): Ring['published'][number] {
 }
 
 function createActiveKey({ kid, algorithm }: SigningKey, key: KeyObject): ActiveKey {
-  const digest = algorithm === 'EdDSA' || algorithm === 'ML-DSA-65' ? null : 'sha256'
-  const input = { key, ...optionsOf[algorithm] }
-  return { kid, algorithm, sign: (data) => sign(digest, data, input) }
+  const { digest, ...options } = signatures[algorithm]
+  return { kid, algorithm, sign: (data) => sign(digest, data, { key, ...options }) }
 }
 
-/** RFC 7518 §3.4, §3.5; RFC 8037 §3.1; RFC 9964. */
-const optionsOf: Readonly<Record<SigningAlgorithm, Omit<SignKeyObjectInput, 'key'>>> = {
-  ES256: { dsaEncoding: 'ieee-p1363' },
-  EdDSA: {},
-  PS256: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 },
-  RS256: { padding: constants.RSA_PKCS1_PADDING },
-  'ML-DSA-65': {},
+interface Signature extends Omit<SignKeyObjectInput, 'key'> {
+  /** None where the algorithm hashes by itself. */
+  readonly digest: string | null
+}
+
+const dsaEncoding = 'ieee-p1363'
+
+/** RFC 7518 §3.3 to §3.5, RFC 8037 §3.1, RFC 9964 §5. */
+const signatures: Readonly<Record<SigningAlgorithm, Signature>> = {
+  ES256: { digest: 'sha256', dsaEncoding },
+  ES384: { digest: 'sha384', dsaEncoding },
+  ES512: { digest: 'sha512', dsaEncoding },
+  EdDSA: { digest: null },
+  Ed25519: { digest: null },
+  PS256: { digest: 'sha256', padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 },
+  RS256: { digest: 'sha256', padding: constants.RSA_PKCS1_PADDING },
+  'ML-DSA-44': { digest: null },
+  'ML-DSA-65': { digest: null },
+  'ML-DSA-87': { digest: null },
 }

@@ -2,13 +2,13 @@ import {
   createCipheriv,
   createDecipheriv,
   createPrivateKey,
-  generateKeyPair,
+  createPublicKey,
   hash,
   hkdfSync,
   type KeyObject,
 } from 'node:crypto'
-import { promisify } from 'node:util'
 import { decodeBase64url, encodeBase64url, parsePublicJwk, type Seconds, thumbprintInput } from '@holdfast/pop'
+import { generatePrivateKey, type KeyType } from '@holdfast/pop/certificates'
 import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
 import type { Store } from '../ports/store.ts'
 import { SettingsError } from '../settings.ts'
@@ -29,8 +29,8 @@ export async function createSigningKey(
   encryptionKey: Uint8Array,
   now: Seconds,
 ): Promise<SigningKey & { readonly stage: 'next' }> {
-  const { publicKey, privateKey } = await generate(algorithm)
-  const jwk = parsePublicJwk(publicKey.export({ format: 'jwk' }))
+  const privateKey = await generatePrivateKey(keyTypeOf[algorithm])
+  const jwk = parsePublicJwk(createPublicKey(privateKey).export({ format: 'jwk' }))
   if (!jwk) throw new Error(`The platform made a key for ${algorithm} that nobody would accept.`)
   const kid = hash('sha256', thumbprintInput(jwk), 'base64url')
   return {
@@ -133,18 +133,15 @@ function requireOpens(keys: readonly SigningKey[], encryptionKey: Uint8Array): v
   if (newest) openSealedKey(newest, encryptionKey)
 }
 
-const generateKeys = promisify(generateKeyPair)
-
-function generate(algorithm: SigningAlgorithm): Promise<{ publicKey: KeyObject; privateKey: KeyObject }> {
-  switch (algorithm) {
-    case 'ES256':
-      return generateKeys('ec', { namedCurve: 'P-256' })
-    case 'EdDSA':
-      return generateKeys('ed25519')
-    case 'PS256':
-    case 'RS256':
-      return generateKeys('rsa', { modulusLength: 2048, publicExponent: 65_537 })
-    case 'ML-DSA-65':
-      return generateKeys('ml-dsa-65')
-  }
+const keyTypeOf: Readonly<Record<SigningAlgorithm, KeyType>> = {
+  ES256: 'P-256',
+  ES384: 'P-384',
+  ES512: 'P-521',
+  EdDSA: 'Ed25519',
+  Ed25519: 'Ed25519',
+  PS256: 'RSA',
+  RS256: 'RSA',
+  'ML-DSA-44': 'ML-DSA-44',
+  'ML-DSA-65': 'ML-DSA-65',
+  'ML-DSA-87': 'ML-DSA-87',
 }

@@ -69,7 +69,7 @@ function assertionBy(text: string, file: string): ClientAuthentication {
     const written = parseJsonObject(text)
     const key = createPrivateKey(written ? { key: { ...written }, format: 'jwk' } : text)
     const named = written?.alg
-    const alg = isSignatureAlgorithm(named) ? named : algorithmFor(createPublicKey(key).export({ format: 'jwk' }).crv)
+    const alg = isSignatureAlgorithm(named) ? named : algorithmFor(createPublicKey(key).export({ format: 'jwk' }))
     const kid = written?.kid
     return privateKeyJwt({ key: key.export({ format: 'jwk' }), alg, ...(typeof kid === 'string' ? { kid } : {}) })
   } catch (cause) {
@@ -77,12 +77,14 @@ function assertionBy(text: string, file: string): ClientAuthentication {
   }
 }
 
-function algorithmFor(curve: string | undefined): SignatureAlgorithm {
+/** A key of ML-DSA names its algorithm itself. RFC 9964 §3. */
+function algorithmFor({ crv, alg }: { readonly crv?: string; readonly alg?: string }): SignatureAlgorithm {
+  if (isSignatureAlgorithm(alg)) return alg
   const byCurve: Readonly<Record<string, SignatureAlgorithm>> = {
     'P-256': 'ES256',
     'P-384': 'ES384',
     'P-521': 'ES512',
     Ed25519: 'EdDSA',
   }
-  return byCurve[curve ?? ''] ?? 'PS256'
+  return byCurve[crv ?? ''] ?? 'PS256'
 }

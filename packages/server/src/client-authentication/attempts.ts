@@ -22,6 +22,11 @@ export const introspectionLimit: AttemptsLimit = {
   reason: 'introspection_guesses_exhausted',
 }
 
+/** DPoP proofs, right or wrong: each costs a signature, and is remembered while it could pass. RFC 9449 §11.1. */
+export function proofLimit(perMinute: number): AttemptsLimit {
+  return { mostFailures: perMinute, window: 60, reason: 'dpop_proofs_exhausted' }
+}
+
 /** Wrong passwords. NIST SP 800-63B §3.2.2 allows a hundred; people rarely need ten. */
 export const passwordLimit: AttemptsLimit = { mostFailures: 10, window: 300, reason: 'person_attempts_exhausted' }
 

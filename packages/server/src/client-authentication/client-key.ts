@@ -23,7 +23,8 @@ export async function findClientKey(
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > 256)) return undefined
   for (const fresh of [false, true]) {
     const suitable = (await keysOf(client, context, fresh)).filter(
-      (each) => isKeyFor(algorithm, each.key) && (kid === undefined || each.kid === kid),
+      ({ key, kid: name, alg = algorithm }) =>
+        isKeyFor(algorithm, key) && alg === algorithm && (kid === undefined || name === kid),
     )
     const [only] = suitable
     if (only && suitable.length === 1) return only.key
@@ -34,6 +35,8 @@ export async function findClientKey(
 
 interface RegisteredKey {
   readonly kid: unknown
+  /** The one algorithm that the client uses it with, where its JWK says so. RFC 7517 §4.4, RFC 8725 §3.1. */
+  readonly alg: unknown
   readonly key: PublicJwk
 }
 
@@ -49,7 +52,7 @@ async function keysOf(
   if (known) return known
   const parsed = (Array.isArray(keys.keys) ? keys.keys : []).slice(0, 20).flatMap((jwk: unknown) => {
     const key = parsePublicJwk(jwk)
-    return key && isJsonObject(jwk) ? [{ kid: jwk.kid, key }] : []
+    return key && isJsonObject(jwk) ? [{ kid: jwk.kid, alg: jwk.alg, key }] : []
   })
   parsedByKeys.set(keys, parsed)
   return parsed

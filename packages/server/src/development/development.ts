@@ -48,6 +48,7 @@ export async function startDevelopment({
   const api = createSampleApi({
     issuer: origins.issuer,
     identifier: origins.api,
+    web: origins.web,
     server: credentials.server,
     fetch: connections.fetch,
   })

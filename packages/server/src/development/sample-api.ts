@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Admitted } from '@holdfast/pop/resource'
 import { createGuard, protect } from '@holdfast/pop/resource/node'
+import { isPreflight, renderPreflight, renderSharing } from '../http/cors.ts'
+import { nodeHeaders } from '../http/exchange.ts'
 import { createListener, type Listening } from '../http/listeners.ts'
 import type { KeptPair } from './pair.ts'
 import { apiCredentials } from './seed.ts'
@@ -10,6 +12,8 @@ export interface SampleApiOptions {
   readonly issuer: string
   /** Where it is reached, and the identifier that stands in `aud`. */
   readonly identifier: string
+  /** The origin whose scripts may call it. */
+  readonly web: string
   readonly server: KeptPair
   /** A fetch that trusts the CA of the issuer's certificate. */
   readonly fetch: typeof fetch
@@ -19,7 +23,7 @@ export interface SampleApiOptions {
  * The API that shows what a guard does: it takes bound tokens only, JWT and reference ones, and answers
  * `GET /identity` with the verdict and the claims of the token.
  */
-export function createSampleApi({ issuer, identifier, server, fetch }: SampleApiOptions): Listening {
+export function createSampleApi({ issuer, identifier, web, server, fetch }: SampleApiOptions): Listening {
   const guard = createGuard(
     { issuer, identifier, binding: 'required', introspection: { ...apiCredentials, cache: 0 }, scopes: ['api1'] },
     { fetch },
@@ -33,6 +37,11 @@ export function createSampleApi({ issuer, identifier, server, fetch }: SampleApi
     {
       route(request, response) {
         if (draining) response.setHeader('connection', 'close')
+        const { origin } = request.headers
+        const sharing = origin === undefined ? {} : renderSharing(origin, origin === web)
+        const preflight = isPreflight(request) && renderPreflight(sharing, 'GET, HEAD')
+        if (preflight) return response.writeHead(preflight.status, nodeHeaders(preflight.headers)).end()
+        for (const [name, value] of Object.entries(sharing)) response.setHeader(name, value)
         guarded(request, response)
       },
       report() {},

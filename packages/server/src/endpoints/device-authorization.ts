@@ -1,11 +1,11 @@
-import { type Inbound, keyBindingOf, Refused, type Seconds } from '@holdfast/pop'
+import { type Inbound, Refused, type Seconds } from '@holdfast/pop'
 import { chooseScope } from '../authorization/scope.ts'
 import { authenticate } from '../client-authentication/authenticate.ts'
 import type { Authenticated } from '../client-authentication/client-authentication.ts'
 import type { Context } from '../context.ts'
 import { deviceCode, pollInterval } from '../grants/device-code.ts'
 import type { DeviceAuthorization } from '../model/authorization.ts'
-import { type Proven, prove } from '../possession/prove.ts'
+import { earlyBindingOf, type Proven, prove } from '../possession/prove.ts'
 import { useUp } from '../tokens/access-token.ts'
 import { createHandle, handleHash } from '../tokens/handle.ts'
 import { createUserCode, userCodeHash } from '../tokens/user-code.ts'
@@ -18,12 +18,13 @@ const lifetime: Seconds = 600
 /** So often another user code is tried when one is taken: with a million of them waiting once is enough. */
 const mostTries = 5
 
-/** The device authorization endpoint. RFC 8628 §3.1, §3.2. A public client's codes are bound to the key that it shows. */
+/** The device authorization endpoint. RFC 8628 §3.1, §3.2. Its codes are bound to a key that the device shows. */
 export const deviceAuthorization: Endpoint = {
   paths: behindIssuer('/device_authorization'),
   methods: ['POST'],
   address: 'device_authorization_endpoint',
   aliased: true,
+  openTo: 'registered-origins',
   handle,
 }
 
@@ -34,7 +35,8 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const asked = chooseScope(authenticated.client, parameters, context.settings)
   const code = createHandle(context.primitives.random)
   const proven = await prove(inbound, authenticated, context, 'nothing')
-  const device = { ...begin(code, authenticated, context.now()), ...asked, ...bindingOf(authenticated, proven) }
+  const binding = earlyBindingOf(authenticated, proven)
+  const device = { ...begin(code, authenticated, context.now()), ...asked, ...(binding && { binding }) }
   await useUp(proven.uses, context)
   return respond({ device_code: code, user_code: await insert(device, context) }, proven, context)
 }
@@ -42,12 +44,6 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
 function begin(code: string, { client }: Authenticated, created: Seconds) {
   const expires = created + lifetime
   return { hash: handleHash(code), clientId: client.client_id, created, expires, stage: 'pending' } as const
-}
-
-/** Whoever authenticates is known by that; a DPoP key binds in any case, as it does codes. RFC 9449 §10. */
-function bindingOf({ authentication }: Authenticated, { possession }: Proven): Pick<DeviceAuthorization, 'binding'> {
-  const counts = possession && (authentication === 'none' || possession.member === 'jkt')
-  return counts ? { binding: keyBindingOf(possession) } : {}
 }
 
 /** @returns the user code, which no other device shows */

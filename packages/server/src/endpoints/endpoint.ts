@@ -21,6 +21,11 @@ export interface Endpoint {
   readonly address?: string
   /** Called by clients directly: served on the mTLS listener too, and listed as an alias. RFC 8705 §5. */
   readonly aliased?: boolean
+  /**
+   * Whose scripts may read its answers: nobody's when left out. Registered ones call what a public client calls; not
+   * introspection, which is for clients with a secret, nor registration, whose token a page would give to everybody.
+   */
+  readonly openTo?: 'registered-origins' | 'every-origin'
   /** What the server's metadata says of it. */
   metadata?(settings: Settings): Readonly<Record<string, unknown>>
   handle(inbound: Inbound, context: Context): Promise<Outbound>

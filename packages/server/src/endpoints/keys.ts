@@ -6,6 +6,7 @@ export const keys: Endpoint = {
   paths: behindIssuer('/jwks'),
   methods: ['GET'],
   address: 'jwks_uri',
+  openTo: 'every-origin',
   async handle(inbound, { signer, now }) {
     const published = signer
       .published(now())

@@ -26,6 +26,7 @@ const metadata: Endpoint = {
     `${pathOf(settings)}/.well-known/openid-configuration`,
   ],
   methods: ['GET'],
+  openTo: 'every-origin',
   async handle(inbound, { settings }) {
     return publish(documentOf(settings), inbound)
   },

@@ -1,11 +1,10 @@
-import { type Inbound, type KeyBinding, keyBindingOf, type Possession, Refused } from '@holdfast/pop'
+import { type Inbound, type KeyBinding, Refused } from '@holdfast/pop'
 import { judgeRequest, requireTarget } from '../authorization/authorization-request.ts'
 import { pushedRequestLifetime, pushRequest, requireNoRequestUri } from '../authorization/pushed-request.ts'
 import { openRequestObject, requireSigned } from '../authorization/request-object.ts'
 import { authenticate } from '../client-authentication/authenticate.ts'
-import type { Authenticated } from '../client-authentication/client-authentication.ts'
 import type { Context } from '../context.ts'
-import { type Proven, prove } from '../possession/prove.ts'
+import { earlyBindingOf, type Proven, prove } from '../possession/prove.ts'
 import { useUp } from '../tokens/access-token.ts'
 import { answering } from './answering.ts'
 import { behindIssuer, type Endpoint, formOf, type Outbound } from './endpoint.ts'
@@ -16,6 +15,7 @@ export const pushedAuthorization: Endpoint = {
   methods: ['POST'],
   address: 'pushed_authorization_request_endpoint',
   aliased: true,
+  openTo: 'registered-origins',
   handle,
 }
 
@@ -28,14 +28,9 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   requireSigned(parameters, client)
   const opened = await openRequestObject(parameters, client, context)
   const request = await judgeRequest(client, opened, requireTarget(client, opened), context)
-  const binding = chooseBinding(request.binding, bindingOf(authenticated, proven.possession))
+  const binding = chooseBinding(request.binding, earlyBindingOf(authenticated, proven))
   await useUp(proven.uses, context)
   return respond(await pushRequest(binding ? { ...request, binding } : request, context), proven)
-}
-
-/** A public client's code is bound to the key of its certificate: nothing else shows who comes for it. `decisions.md` 1.10. */
-function bindingOf({ authentication }: Authenticated, shown: Possession | undefined): KeyBinding | undefined {
-  return shown && (authentication === 'none' || shown.member === 'jkt') ? keyBindingOf(shown) : undefined
 }
 
 /** A proof stands for `dpop_jkt`: where both are sent, they name one key. A `dpop_jkt` goes before a certificate. RFC 9449 §10.1. */

@@ -13,6 +13,7 @@ export const revoke: Endpoint = {
   methods: ['POST'],
   address: 'revocation_endpoint',
   aliased: true,
+  openTo: 'registered-origins',
   metadata: () =>
     authenticationMetadata(
       'revocation',

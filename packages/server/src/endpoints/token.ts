@@ -15,6 +15,7 @@ export const token: Endpoint = {
   methods: ['POST'],
   address: 'token_endpoint',
   aliased: true,
+  openTo: 'registered-origins',
   metadata: () => ({
     grant_types_supported: grants.map(({ grant_type }) => grant_type),
     ...authenticationMetadata(

@@ -12,8 +12,9 @@ import {
 } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Authorization } from '../model/authorization.ts'
+import type { Client } from '../model/client.ts'
 import { claimsWithin, openidClaims } from '../model/openid-scope.ts'
-import { findProof } from '../possession/dpop.ts'
+import { requireProof } from '../possession/dpop.ts'
 import type { Proven } from '../possession/prove.ts'
 import { useUp } from '../tokens/access-token.ts'
 import { findPresentedToken, findStanding, type PresentedToken } from '../tokens/presented-token.ts'
@@ -34,6 +35,7 @@ export const userinfo: Endpoint = {
   methods: ['GET', 'POST'],
   address: 'userinfo_endpoint',
   aliased: true,
+  openTo: 'registered-origins',
   metadata: () => ({
     claims_supported: ['iss', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'acr', 'amr', 'sid', ...openidClaims],
   }),
@@ -43,9 +45,9 @@ export const userinfo: Endpoint = {
 
 async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const { scheme, text } = presentedToken(inbound)
-  const { token, authorization } = await validate(text, context)
+  const { token, client, authorization } = await validate(text, context)
   requireScheme(scheme, token.confirmation)
-  const proven = token.confirmation ? await confirm(token.confirmation, { inbound, text }, context) : nothing
+  const proven = token.confirmation ? await confirm(token.confirmation, { inbound, text, client }, context) : nothing
   const scope = token.scope.split(' ')
   if (!scope.includes('openid')) throw new Refused('scope_insufficient', { expected: 'openid', seen: token.scope })
   const person = await context.people.find(authorization.subject)
@@ -89,12 +91,12 @@ function valuesOf(form: NonNullable<Inbound['form']>): readonly Presented[] {
 async function validate(
   text: string,
   context: Context,
-): Promise<{ readonly token: PresentedToken; readonly authorization: Authorization }> {
+): Promise<{ readonly token: PresentedToken; readonly client: Client; readonly authorization: Authorization }> {
   const token = text.length <= longestToken ? await findPresentedToken(text, context) : undefined
   const standing = token && (await findStanding(token, context))
   if (!token || !standing) throw new Refused('token_inactive')
   if (!standing.authorization) throw new Refused('scope_insufficient', { expected: 'openid', seen: token.scope })
-  return { token, authorization: standing.authorization }
+  return { token, client: standing.client, authorization: standing.authorization }
 }
 
 /** What a request with a token that is bound to nothing has shown. */
@@ -103,12 +105,13 @@ const nothing: Pick<Proven, 'uses' | 'nextNonce'> = { uses: [] }
 /** Proof and certificate count when the token is bound to them; any other is not judged. RFC 8705 §3, RFC 9449 §7.1. */
 async function confirm(
   confirmation: Confirmation,
-  { inbound, text }: { readonly inbound: Inbound; readonly text: string },
+  { inbound, text, client }: { readonly inbound: Inbound; readonly text: string; readonly client: Client },
   context: Context,
 ): Promise<Pick<Proven, 'uses' | 'nextNonce'>> {
   const { certificate } = inbound
   const counts = confirmation['x5t#S256'] !== undefined && certificate !== undefined
-  const proof = confirmation.jkt === undefined ? undefined : await findProof(inbound, text, context)
+  const presented = { client, accessToken: text }
+  const proof = confirmation.jkt === undefined ? undefined : await requireProof(inbound, presented, context)
   requireConfirmed(confirmation, [
     ...(counts ? [judged(certificate, context)] : []),
     ...(proof ? [proof.possession] : []),

@@ -5,6 +5,7 @@ import { claimedClient } from '../client-authentication/credentials.ts'
 import type { Context } from '../context.ts'
 import type { Endpoint, Outbound } from '../endpoints/endpoint.ts'
 import { refusalOf, renderRefusal, reportOf } from '../endpoints/refusal.ts'
+import { isPreflight, renderPreflight, shareWith } from './cors.ts'
 import { type Arrival, inboundOf, nodeHeaders, parseForm, parseJson } from './exchange.ts'
 
 /** The largest body, in bytes. */
@@ -57,8 +58,8 @@ export function createApp(
   })
 
   /** Past Fastify's serialisation and hooks, of which we use none. */
-  const send = ({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply => {
-    const length = status === 304 ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+  const write = ({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply => {
+    const length = status === 304 || status === 204 ? {} : { 'content-length': String(Buffer.byteLength(body)) }
     if (isDraining()) reply.raw.setHeader('connection', 'close')
     reply
       .hijack()
@@ -67,16 +68,30 @@ export function createApp(
     return reply
   }
 
+  const send = (outbound: Outbound, request: FastifyRequest, reply: FastifyReply) =>
+    request.raw.headers.origin === undefined ? write(outbound, reply) : share(outbound, request, reply)
+
+  const share = async ({ headers, ...rest }: Outbound, request: FastifyRequest, reply: FastifyReply) =>
+    write({ ...rest, headers: { ...headers, ...(await sharedWith(request)) } }, reply)
+
+  /** Nothing where certificates are asked for: browsers have no business there. */
+  const sharedWith = async (request: FastifyRequest): Promise<Outbound['headers']> => {
+    const { origin } = request.raw.headers
+    const endpoint = paths.get(addressOf(request))
+    if (origin === undefined || !endpoint || arrivalOf(request.raw).asks) return {}
+    return await shareWith({ origin, client: clientOf(request) }, endpoint, context.clients)
+  }
+
   const refuse = (
     refused: Refused,
     request: FastifyRequest,
     reply: FastifyReply,
     more: Readonly<Record<string, string>> = {},
   ) => {
-    const client = claimedClient({ headers: request.raw.headersDistinct }, bodyOf(request).form ?? pairsOf(request))
+    const client = clientOf(request)
     context.report({ ...reportOf(refused), ...(client === undefined ? {} : { client: client.slice(0, 256) }) })
     const { status, headers, body } = renderAt(addressOf(request), refused, request)
-    return send({ status, headers: { ...headers, ...more }, body }, reply)
+    return send({ status, headers: { ...headers, ...more }, body }, request, reply)
   }
   const renderAt = (path: string, refused: Refused, { raw, headers }: FastifyRequest): Outbound =>
     paths.get(path)?.renderRefusal?.(refused, { headers: raw.headersDistinct }, context.settings) ??
@@ -98,17 +113,18 @@ export function createApp(
           const arrival = arrivalOf(request.raw)
           requirePath(path, request.raw)
           if (arrival.aliasesOnly && !endpoint.aliased) throw new Refused('endpoint_unknown')
-          return send(await endpoint.handle(inboundOf(request.raw, arrival, bodyOf(request)), context), reply)
+          return send(await endpoint.handle(inboundOf(request.raw, arrival, bodyOf(request)), context), request, reply)
         },
       })
     }
   }
-  const refuseAddress = (request: FastifyRequest, reply: FastifyReply) => {
+  const refuseAddress = async (request: FastifyRequest, reply: FastifyReply) => {
     const endpoint = paths.get(addressOf(request))
     const served = endpoint && (endpoint.aliased || !arrivalOf(request.raw).aliasesOnly)
     if (!served) return refuse(new Refused('endpoint_unknown'), request, reply)
     const allow = endpoint.methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)).join(', ')
-    return refuse(new Refused('method_not_allowed'), request, reply, { allow })
+    const preflight = isPreflight(request.raw) && renderPreflight(await sharedWith(request), allow)
+    return preflight ? write(preflight, reply) : refuse(new Refused('method_not_allowed'), request, reply, { allow })
   }
   app.setNotFoundHandler(refuseAddress)
   return app
@@ -118,6 +134,11 @@ export function createApp(
 function bodyOf({ body }: FastifyRequest): Pick<Inbound, 'form' | 'json'> {
   if (Array.isArray(body)) return { form: body }
   return isJsonObject(body) ? { json: body } : {}
+}
+
+/** The client that it names, not believed. */
+function clientOf(request: FastifyRequest): string | undefined {
+  return claimedClient({ headers: request.raw.headersDistinct }, bodyOf(request).form ?? pairsOf(request))
 }
 
 /** The query, for the log: what browsers bring names its client there. */

@@ -3,6 +3,7 @@ import { isSubjectValue, registeredCertificate } from '@holdfast/pop/certificate
 import { z } from 'zod'
 import { isRedirectUri } from './redirect-uri.ts'
 import { signingAlgorithms } from './signing-key.ts'
+import { isWebOrigin } from './web-origin.ts'
 
 /** The ways in which a client can authenticate. RFC 6749 §2.3, RFC 7523, RFC 8705 §2. */
 export const clientAuthenticationMethods = [
@@ -113,6 +114,16 @@ export const clientSchema = z
       .enum(['web', 'native'])
       .default('web')
       .describe('native: loopback redirects with any port, private-use schemes (RFC 8252).'),
+    web_origins: z
+      .array(
+        text.refine(
+          isWebOrigin,
+          'must be an origin as browsers send it, such as https://app.example.com: https (http on localhost), lower case, no path, no wildcard',
+        ),
+      )
+      .max(64)
+      .default([])
+      .describe('The origins whose scripts may call the endpoints as this client (CORS). Compared exactly.'),
     require_pushed_authorization_requests: z.boolean().default(false).describe('Only through PAR (RFC 9126).'),
     require_signed_request_object: z.boolean().default(false).describe('Only with a signed request object (RFC 9101).'),
     request_object_signing_alg: z

@@ -128,6 +128,14 @@ export const settingsSchema = z.strictObject({
         .describe(
           'Who must put a nonce of the server into proofs. on-skew: only clients whose clock is off. A client can have its own dpop_nonces.',
         ),
+      proofsPerMinute: z
+        .int()
+        .min(1)
+        .max(100_000_000)
+        .default(60_000)
+        .describe(
+          'So many proofs of one client from one address are judged in a minute; then it is told to wait (429).',
+        ),
     })
     .prefault({})
     .describe('Proofs of possession at the application layer (RFC 9449).'),

@@ -40,6 +40,13 @@ describe('the headers of pages', () => {
     ])
   })
 
+  it('lets scripts in from beside the page only, and these to nobody but whom they call', () => {
+    const policy = policyOf(pageHeaders(look, { calls: ['https://a.example', 'https://b.example'] }))
+    expect(policy.get('script-src')).toEqual(["'self'"])
+    expect(policy.get('connect-src')).toEqual(['https://a.example', 'https://b.example'])
+    expect(policy.get('require-trusted-types-for')).toEqual(["'script'"])
+  })
+
   it('lets a logo in only where there is one', () => {
     const withLogo = lookFor({}, { name: 'Example', logo: 'data:image/png;base64,AA==' })
     expect(policyOf(pageHeaders(withLogo)).get('img-src')).toEqual(['data:'])

@@ -8,6 +8,8 @@ export interface PageUse {
   readonly redirectUri?: string | undefined
   /** It is the page of `response_mode=form_post`. */
   readonly submits?: boolean | undefined
+  /** It has scripts of its own, in files beside it, and they call these origins. */
+  readonly calls?: readonly string[] | undefined
 }
 
 /** The headers of every page. */
@@ -23,12 +25,13 @@ export function pageHeaders(look: Look, use: PageUse = {}): Readonly<Record<stri
   }
 }
 
-function contentSecurityPolicy({ style, logo }: Look, { redirectUri, submits }: PageUse): string {
+function contentSecurityPolicy({ style, logo }: Look, { redirectUri, submits, calls }: PageUse): string {
   return [
     "default-src 'none'",
     `style-src ${sourceOf(style)}`,
     ...(logo === undefined ? [] : ['img-src data:']),
     ...(submits ? [`script-src ${sourceOf(formPostScript)}`] : []),
+    ...(calls ? ["script-src 'self'", `connect-src ${calls.join(' ')}`, "require-trusted-types-for 'script'"] : []),
     `form-action ${["'self'", ...(redirectUri === undefined ? [] : formTargets(redirectUri))].join(' ')}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",

@@ -129,6 +129,8 @@ export interface Store {
   findClient(clientId: string): Promise<Client | undefined>
   /** By client_id. */
   listClients(): Promise<readonly Client[]>
+  /** The `web_origins` of all clients that are not disabled, some perhaps twice. */
+  listWebOrigins(): Promise<readonly string[]>
   /** @returns false when the id is taken; nothing changes then */
   insertClient(client: Client): Promise<boolean>
   /** @returns false when there is none */

@@ -7,14 +7,10 @@ import type { PossessionMethod, Shown } from './possession-method.ts'
 
 /** The DPoP proof of a request. RFC 9449 §5. */
 export const byDpop: PossessionMethod = {
-  async find({ headers, method, url }, { client }, { settings, dpop }) {
-    const proofs = headers.dpop
-    if (!proofs) return undefined
+  async find(inbound, { client }, context) {
+    if (!inbound.headers.dpop) return undefined
     if (client.dpop === 'off') throw new Refused('dpop_off')
-    const policy = { algorithms: settings.dpop.algorithms, nonces: noncesFor(client, settings) }
-    const { use, ...verified } = await verifyDpopProof(proofs, { method, url }, policy, dpop)
-    const sparesAccessToken = client.dpop === 'refresh-tokens'
-    return { ...verified, uses: [{ kind: 'proof', ...use }], sparesAccessToken }
+    return { ...(await judge(inbound, { client }, context)), sparesAccessToken: client.dpop === 'refresh-tokens' }
   },
   isRequired: ({ dpop_bound_access_tokens, dpop }) => dpop_bound_access_tokens || dpop === 'refresh-tokens',
   missing: 'dpop_required',
@@ -22,19 +18,19 @@ export const byDpop: PossessionMethod = {
 }
 
 /**
- * Finds the proof that comes with an access token of ours. RFC 9449 §7.1.
- * @throws {@link Refused} `dpop_missing`, and those of `verifyDpopProof`
+ * Finds the proof that comes with an access token of ours: it is there, and right for this token. RFC 9449 §7.1.
+ *
+ * Does not compare its key with that of the token: `requireConfirmed` does.
+ *
+ * @throws {@link Refused} `dpop_missing`, `dpop_proofs_exhausted`, and those of `verifyDpopProof`
  */
-export async function findProof(
-  { headers, method, url }: Inbound,
-  accessToken: string,
-  { settings, dpop }: Context,
+export async function requireProof(
+  inbound: Inbound,
+  presented: { readonly client: Client; readonly accessToken: string },
+  context: Context,
 ): Promise<Shown> {
-  if (!headers.dpop) throw new Refused('dpop_missing')
-  const { algorithms, nonces } = settings.dpop
-  const policy = { algorithms, nonces: nonces === 'required-for-public' ? 'required' : nonces } as const
-  const { use, ...verified } = await verifyDpopProof(headers.dpop, { method, url, accessToken }, policy, dpop)
-  return { ...verified, uses: [{ kind: 'proof', ...use }] }
+  if (!inbound.headers.dpop) throw new Refused('dpop_missing')
+  return await judge(inbound, presented, context)
 }
 
 /** How many keys are kept ready: importing one costs as much as checking a signature. */
@@ -49,12 +45,25 @@ export function createDpopContext(
   return { now, primitives, nonces: createDpopNonces(key, primitives), keys: createBoundedCache(keptKeys) }
 }
 
-/** What is said of the client goes before what is said of all. */
-function noncesFor(
-  { dpop_nonces, token_endpoint_auth_method }: Client,
-  { dpop: { nonces } }: Settings,
+/** Says which nonces a client must put into its proofs: what is said of it goes before what is said of all. RFC 9449 §8. */
+export function noncesFor(
+  { dpop_nonces, token_endpoint_auth_method }: Pick<Client, 'dpop_nonces' | 'token_endpoint_auth_method'>,
+  { nonces }: Pick<Settings['dpop'], 'nonces'>,
 ): 'off' | 'required' | 'on-skew' {
   if (dpop_nonces !== undefined) return dpop_nonces
   if (nonces !== 'required-for-public') return nonces
   return token_endpoint_auth_method === 'none' ? 'required' : 'off'
+}
+
+/** Counted whether right or wrong, before the signature costs anything, and only now that the client is known. RFC 9449 §11.1. */
+async function judge(
+  { headers, method, url, address }: Inbound,
+  { client, accessToken }: { readonly client: Client; readonly accessToken?: string },
+  { settings, dpop, proofs }: Context,
+): Promise<Shown> {
+  proofs.requireLeft(client.client_id, address)
+  proofs.failed(client.client_id, address)
+  const policy = { algorithms: settings.dpop.algorithms, nonces: noncesFor(client, settings.dpop) }
+  const { use, ...shown } = await verifyDpopProof(headers.dpop ?? [], { method, url, accessToken }, policy, dpop)
+  return { ...shown, uses: [{ kind: 'proof', ...use }] }
 }

@@ -1,4 +1,12 @@
-import { type Confirmation, confirmationOf, type Inbound, type Possession, Refused } from '@holdfast/pop'
+import {
+  type Confirmation,
+  confirmationOf,
+  type Inbound,
+  type KeyBinding,
+  keyBindingOf,
+  type Possession,
+  Refused,
+} from '@holdfast/pop'
 import type { Authenticated } from '../client-authentication/client-authentication.ts'
 import type { Context } from '../context.ts'
 import type { Use } from '../ports/store.ts'
@@ -50,6 +58,17 @@ export async function prove(
     uses: [...authenticated.uses, ...all.flatMap(({ uses = [] }) => uses)],
     ...(first.nextNonce !== undefined && { nextNonce: first.nextNonce }),
   }
+}
+
+/**
+ * What a client begins at PAR or with a device is bound to: a DPoP key in any case; a certificate's only where nothing
+ * else shows who comes for it. RFC 9449 §10.1, `decisions.md` 1.10.
+ */
+export function earlyBindingOf(
+  { authentication }: Pick<Authenticated, 'authentication'>,
+  { possession }: Pick<Proven, 'possession'>,
+): KeyBinding | undefined {
+  return possession && (authentication === 'none' || possession.member === 'jkt') ? keyBindingOf(possession) : undefined
 }
 
 function bindsAll({ sparesAccessToken = false }: Shown): boolean {

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Store } from '../ports/store.ts'
 import type { Schema } from './schema.ts'
 import { findAuthorization, revokeAuthorization } from './verbs/authorization.ts'
-import { deleteClient, findClient, insertClient, listClients, replaceClient } from './verbs/client.ts'
+import { deleteClient, findClient, insertClient, listClients, listWebOrigins, replaceClient } from './verbs/client.ts'
 import { findCode } from './verbs/code.ts'
 import { findConsent, rememberConsent } from './verbs/consent.ts'
 import {
@@ -67,6 +67,7 @@ export const reads = {
   findConsent,
   findClient,
   listClients,
+  listWebOrigins,
   listSigningKeys,
 } satisfies { readonly [Name in keyof Verbs]?: Verb<Name> }
 

@@ -53,6 +53,7 @@ describe('trying to steal a token', () => {
     'borrowed chain': 'refused',
     'forged header': 'refused',
     'resumed session': 'refused',
+    'as DPoP': 'refused',
   }
 
   it('finds nothing at an API that compares the certificate of the connection', async () => {
@@ -62,7 +63,12 @@ describe('trying to steal a token', () => {
 
   it('finds everything at an API that looks at the token only', async () => {
     const { safe, outcomes } = await steal(() => true)
-    expect({ safe, ...outcomes }).toMatchObject({ safe: false, 'no certificate': 'admitted', 'same name': 'admitted' })
+    expect({ safe, ...outcomes }).toMatchObject({
+      safe: false,
+      'no certificate': 'admitted',
+      'same name': 'admitted',
+      'as DPoP': 'admitted',
+    })
   })
 
   it('finds the API that compares names', async () => {
@@ -95,6 +101,13 @@ describe('trying to steal a token', () => {
       owner: 'admitted',
       outcomes: { ...allRefused, 'resumed session': 'admitted' },
     })
+  })
+
+  it('finds the API that takes any proof in place of the certificate', async () => {
+    const found = await steal(
+      (request) => request.headers.dpop !== undefined || fingerprintOf(request) === digest(owner),
+    )
+    expect(found).toMatchObject({ safe: false, outcomes: { ...allRefused, 'as DPoP': 'admitted' } })
   })
 
   it('shows nothing at an API that refuses the owner too', async () => {
@@ -135,7 +148,7 @@ describe('trying to steal a token', () => {
     [404, '', 'unclear'],
     [503, '', 'unclear'],
   ])('takes status %i with the challenge "%s" for %s', (status, challenge, outcome) => {
-    expect(judge({ status, challenge }).outcome).toBe(outcome)
+    expect(judge({ status, challenge, nonce: undefined }).outcome).toBe(outcome)
   })
 })
 

@@ -1,3 +1,5 @@
+import { isJsonObject, parseJwt } from '@holdfast/pop'
+import { presentMade, prove } from './dpop/proof.ts'
 import { present } from './judge.ts'
 import type { Attempt, Loot, Theft } from './theft.ts'
 import { thefts } from './thefts.ts'
@@ -13,19 +15,19 @@ export interface TheftResult {
 
 /** What came of all of them. */
 export interface Heist {
-  /** The owner's own request, where certificate and key are known: unless it is answered, refusals show nothing. */
+  /** The owner's own request, where certificate and key, or the DPoP key, are known: unless it is answered, refusals show nothing. */
   readonly owner?: Attempt
   readonly thefts: readonly TheftResult[]
   /** Everything that was tried was refused, and the owner was not. */
   readonly safe: boolean
 }
 
-/** Tries every theft against an API. */
+/** Tries every theft against an API that fits the token. */
 export async function tryThefts(loot: Loot, observe: (result: TheftResult) => void = () => {}): Promise<Heist> {
-  const { certificate, key } = loot
-  const owner = certificate !== undefined && key !== undefined ? await present(loot, { certificate, key }) : undefined
+  const owner = await presentAsOwner(loot)
+  const bindings = bindingsOf(loot)
   const results: TheftResult[] = []
-  for (const theft of thefts) {
+  for (const theft of thefts.filter(({ against }) => bindings.includes(against))) {
     const result = summed(theft, await theft.attempt(loot))
     observe(result)
     results.push(result)
@@ -43,6 +45,27 @@ export function worstOf(attempts: readonly Attempt[]): Attempt | undefined {
     attempts.find(({ outcome }) => outcome === 'unclear') ??
     attempts[0]
   )
+}
+
+/** The owner's own request, where what it takes is known. */
+async function presentAsOwner(loot: Loot): Promise<Attempt | undefined> {
+  const { certificate, key, proofKey } = loot
+  const pair = certificate !== undefined && key !== undefined ? { certificate, key } : undefined
+  if (proofKey) return await presentMade(loot, async (nonce) => [await prove(loot, proofKey, { nonce })], pair)
+  return pair && (await present(loot, pair))
+}
+
+/** How the token is bound: what it says of itself, or else what its owner keeps with it. Both where nobody knows. */
+function bindingsOf({ token, certificate, proofKey }: Loot): readonly Theft['against'][] {
+  const jwt = parseJwt(token)
+  const cnf = isJsonObject(jwt?.claims.cnf) ? jwt.claims.cnf : {}
+  const isBound = {
+    certificate: jwt ? 'x5t#S256' in cnf : certificate !== undefined,
+    dpop: jwt ? 'jkt' in cnf : proofKey !== undefined,
+  }
+  const both = ['certificate', 'dpop'] as const
+  const known = both.filter((binding) => isBound[binding])
+  return known.length > 0 ? known : both
 }
 
 function summed({ name, says }: Theft, attempts: readonly Attempt[]): TheftResult {

@@ -1,14 +1,14 @@
-import { type Connection, fetchOnce, HandshakeRefused, type Reply } from './request.ts'
+import { type Connection, fetchOnce, HandshakeRefused, type Reply, type RequestHeaders } from './request.ts'
 import type { Attempt, Loot } from './theft.ts'
 
-/** Presents the stolen token once, and says what came of it. */
+/** Presents the stolen token once, as Bearer unless the headers say otherwise, and says what came of it. */
 export async function present(
   { token, url, ca }: Loot,
   connection: Omit<Connection, 'ca'>,
-  headers: Readonly<Record<string, string>> = {},
+  headers: RequestHeaders = {},
 ): Promise<Attempt> {
   try {
-    return judge(await fetchOnce(url, { ...headers, authorization: `Bearer ${token}` }, { ...connection, ca }))
+    return judge(await fetchOnce(url, { authorization: `Bearer ${token}`, ...headers }, { ...connection, ca }))
   } catch (error) {
     if (error instanceof HandshakeRefused) return { outcome: 'refused', answer: 'TLS handshake refused' }
     throw error
@@ -16,10 +16,11 @@ export async function present(
 }
 
 /** What an answer shows: only a challenge, or a 403 that is not about scope, is a refusal of the token. */
-export function judge({ status, challenge }: Pick<Reply, 'status' | 'challenge'>): Attempt {
+export function judge({ status, challenge, nonce }: Pick<Reply, 'status' | 'challenge' | 'nonce'>): Attempt {
   const error = parameter(challenge, 'error')
   const answer = parameter(challenge, 'error_description') ?? error ?? phrase(status)
-  return { outcome: outcomeOf(status, challenge, error), status, ...(error === undefined ? {} : { error }), answer }
+  const outcome = outcomeOf(status, challenge, error)
+  return { outcome, status, ...(error !== undefined && { error }), ...(nonce !== undefined && { nonce }), answer }
 }
 
 function outcomeOf(status: number, challenge: string, error: string | undefined): Attempt['outcome'] {

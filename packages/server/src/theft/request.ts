@@ -13,10 +13,15 @@ export interface Connection {
   readonly version?: 'TLSv1.2' | 'TLSv1.3' | undefined
 }
 
+/** The headers of a request: one line for each value. */
+export type RequestHeaders = Readonly<Record<string, string | string[]>>
+
 /** What came back, and what the connection left behind. */
 export interface Reply {
   readonly status: number
   readonly challenge: string
+  /** What stands in `DPoP-Nonce`. */
+  readonly nonce: string | undefined
   readonly body: string
   readonly resumed: boolean
   /** The last session that the server handed out. */
@@ -37,7 +42,7 @@ const bodyLimit = 65_536
  */
 export async function fetchOnce(
   url: URL,
-  headers: Readonly<Record<string, string>>,
+  headers: RequestHeaders,
   { ca, certificate: cert, key, session, version }: Connection,
 ): Promise<Reply> {
   const host = url.hostname.replace(/^\[|\]$/g, '')
@@ -60,8 +65,7 @@ export async function fetchOnce(
   socket.on('error', () => {})
   try {
     await secured(socket)
-    const { status, challenge, body } = await exchange(socket, url, headers)
-    return { status, challenge, body, resumed: socket.isSessionReused(), session: last }
+    return { ...(await exchange(socket, url, headers)), resumed: socket.isSessionReused(), session: last }
   } finally {
     socket.destroy()
   }
@@ -75,7 +79,7 @@ async function secured(socket: TLSSocket): Promise<void> {
   }
 }
 
-async function exchange(socket: TLSSocket, url: URL, headers: Readonly<Record<string, string>>) {
+async function exchange(socket: TLSSocket, url: URL, headers: RequestHeaders) {
   const sent = request(url, {
     createConnection: () => socket,
     headers: { ...headers, connection: 'close' },
@@ -84,8 +88,8 @@ async function exchange(socket: TLSSocket, url: URL, headers: Readonly<Record<st
   sent.end()
   try {
     const [response] = (await once(sent, 'response')) as [IncomingMessage]
-    const challenge = response.headers['www-authenticate'] ?? ''
-    return { status: response.statusCode ?? 0, challenge, body: await text(response) }
+    const { 'www-authenticate': challenge = '', 'dpop-nonce': nonce } = response.headers
+    return { status: response.statusCode ?? 0, challenge, nonce: nonce?.toString(), body: await text(response) }
   } catch (error) {
     // TLS 1.3: the client takes the handshake for done before the server has judged its certificate.
     throw isAlert(error) || isCut(error) ? new HandshakeRefused('the connection was cut', { cause: error }) : error

@@ -1,3 +1,5 @@
+import type { ProofKey } from '@holdfast/pop'
+
 /** What a thief has: the token, and what can be read on the wire or found lying about. */
 export interface Loot {
   readonly token: string
@@ -6,8 +8,10 @@ export interface Loot {
   readonly ca?: string
   /** The certificate that the token is bound to, as PEM. It is public. */
   readonly certificate?: string
-  /** The owner's key, only to open the session that the thief resumes. */
+  /** The key of that certificate, only to open the session that the thief resumes. */
   readonly key?: string
+  /** The DPoP key that the token is bound to, only to make the proofs that the thief captures. */
+  readonly proofKey?: ProofKey
   /** The name to put in a certificate of the thief's own when the owner's is not known. */
   readonly name: string
 }
@@ -15,6 +19,8 @@ export interface Loot {
 /** A way of using somebody else's token. */
 export interface Theft {
   readonly name: string
+  /** How a token is bound that is used in this way. */
+  readonly against: 'certificate' | 'dpop'
   /** What the thief does, for people. */
   readonly says: string
   attempt(loot: Loot): Promise<readonly Attempt[]>
@@ -31,6 +37,8 @@ export interface Attempt {
   readonly status?: number
   /** The OAuth error code of the challenge. */
   readonly error?: string
+  /** What the API hands out for the next proof. RFC 9449 §9. */
+  readonly nonce?: string
   /** What the API said, or why there was no answer. */
   readonly answer: string
 }

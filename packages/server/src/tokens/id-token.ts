@@ -59,9 +59,21 @@ export function idTokenAlgorithmOf(
   return id_token_signed_response_alg ?? general
 }
 
-/** The left half of the hash that goes with the signature. No specification says yet which one goes with ML-DSA. */
+/** The left half of the hash that goes with the signature. OpenID Connect Core §3.1.3.6. */
 function accessTokenHash(token: string, algorithm: SigningAlgorithm): string | undefined {
-  if (algorithm === 'ML-DSA-65') return undefined
-  const digest = hash(algorithm === 'EdDSA' ? 'sha512' : 'sha256', token, 'buffer')
+  const name = hashes[algorithm]
+  if (name === undefined) return undefined
+  const digest = hash(name, token, 'buffer')
   return digest.subarray(0, digest.length / 2).toString('base64url')
+}
+
+/** None for ML-DSA: no specification says yet which one goes with it, and `at_hash` may be left out. */
+const hashes: Partial<Record<SigningAlgorithm, string>> = {
+  ES256: 'sha256',
+  ES384: 'sha384',
+  ES512: 'sha512',
+  EdDSA: 'sha512',
+  Ed25519: 'sha512',
+  PS256: 'sha256',
+  RS256: 'sha256',
 }

@@ -9,6 +9,7 @@ import {
 } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Authorization } from '../model/authorization.ts'
+import type { Client } from '../model/client.ts'
 import type { AccessGrant } from '../model/reference-token.ts'
 import { handleHash, isHandle } from './handle.ts'
 import { authorizationIdOf } from './jwt-access-token.ts'
@@ -32,8 +33,9 @@ export async function findPresentedToken(text: string, context: Context): Promis
   return found && found.expires > context.now() ? found : undefined
 }
 
-/** That a token still counts, and what it follows from when it is a person's. */
+/** That a token still counts: whose it is, and what it follows from when it is a person's. */
 export interface Standing {
+  readonly client: Client
   readonly authorization?: Authorization
 }
 
@@ -44,12 +46,12 @@ export interface Standing {
  */
 export async function findStanding(token: PresentedToken, context: Context): Promise<Standing | undefined> {
   const { store, clients } = context
-  const owner = await clients.find(token.clientId)
-  if (!owner || owner.disabled) return undefined
+  const client = await clients.find(token.clientId)
+  if (!client || client.disabled) return undefined
   if (token.form === 'jwt' && (await store.isJwtRevoked(token.jti))) return undefined
-  if (token.authorizationId === undefined) return {}
+  if (token.authorizationId === undefined) return { client }
   const authorization = await findAuthorization(token.authorizationId, context)
-  return authorization && { authorization }
+  return authorization && { client, authorization }
 }
 
 /**

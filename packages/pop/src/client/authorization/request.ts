@@ -3,6 +3,7 @@ import type { Seconds } from '../../foundation/clock.ts'
 import { ClientError } from '../client-error.ts'
 import type { ClientContext } from '../context.ts'
 import type { Endpoints, Form } from '../endpoints.ts'
+import type { Prover } from '../prover.ts'
 
 /** What a person is asked for. RFC 6749 §4.1.1, RFC 8707 §2, OpenID Connect Core §3.1.2.1. */
 export interface AuthorizationRequest {
@@ -32,24 +33,36 @@ export interface PendingAuthorization {
   readonly began: Seconds
 }
 
+/** Over what it begins. */
+export interface AuthorizationPath {
+  readonly endpoints: Endpoints
+  readonly prover: Pick<Prover, 'thumbprint'> | undefined
+  readonly context: ClientContext
+}
+
 /**
  * Begins a sign-in: PKCE S256, a state, a nonce where an ID token is asked for. Where the server takes pushed requests
- * it is pushed, so that nobody on the way sees or changes it, and the code is bound to the certificate that pushed it.
- * RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 9126 §2.1, RFC 9700 §2.1.1.
+ * it is pushed, so that nobody on the way sees or changes it, and the code is bound to the certificate that pushed it;
+ * to the key of proofs it is bound either way. RFC 6749 §4.1.1, RFC 7636 §4.3, RFC 9126 §2.1, RFC 9449 §10,
+ * RFC 9700 §2.1.1.
  *
  * @throws {@link ClientError} `pkce_unsupported`, `endpoint_missing`, those of discovery and of the pushed request
  */
 export async function beginAuthorization(
   client_id: string,
   request: AuthorizationRequest,
-  { endpoints, context }: { readonly endpoints: Endpoints; readonly context: ClientContext },
+  { endpoints, prover, context }: AuthorizationPath,
 ): Promise<Authorization> {
   const { code_challenge_methods_supported: methods = ['S256'], ...metadata } = await endpoints.metadata()
   const address = metadata.authorization_endpoint
   if (address === undefined) throw new ClientError('endpoint_missing', { detail: 'authorization_endpoint' })
   if (!methods.includes('S256')) throw new ClientError('pkce_unsupported')
   const pending = await pend(request, context)
-  const form = await formOf(request, pending, context)
+  const dpop_jkt = await prover?.thumbprint()
+  const form = [
+    ...(await formOf(request, pending, context)),
+    ...(dpop_jkt === undefined ? [] : [['dpop_jkt', dpop_jkt] as const]),
+  ]
   const pushed = metadata.pushed_authorization_request_endpoint === undefined ? form : await push(form, endpoints)
   const url = new URL(address)
   for (const [name, value] of [['client_id', client_id], ...pushed] as const) url.searchParams.append(name, value)

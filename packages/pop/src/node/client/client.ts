@@ -5,17 +5,24 @@ import { createFlights } from '../../client/flights.ts'
 import type { CertificateFacts } from '../../foundation/certificate-facts.ts'
 import type { Seconds } from '../../foundation/clock.ts'
 import type { Awaitable } from '../../foundation/primitives.ts'
+import type { ProofKey } from '../../proof/dpop.ts'
 import { createClientCertificate } from '../certificates/make.ts'
+import { createProofKey } from '../proof-key.ts'
 import { Identity } from './identity.ts'
 import type { KeyPair, MutualTlsOptions } from './mutual-tls.ts'
 
 /** What a client in Node is and wants. */
-export interface NodeClientOptions extends Omit<ClientOptions, 'certificate'>, Pick<MutualTlsOptions, 'ca'> {
+export interface NodeClientOptions
+  extends Omit<ClientOptions, 'certificate' | 'proofKey'>,
+    Pick<MutualTlsOptions, 'ca'> {
   /**
    * The certificate, or what gives one: asked at the first call, and again before the one that it gave ends.
-   * When left out the client makes its own on the fly, unless `binding` is `none`.
+   * When left out the client makes its own on the fly, unless `binding` is `none` or `dpop`. With `dpop` a certificate
+   * authenticates only.
    */
   readonly certificate?: KeyPair | (() => Awaitable<KeyPair>)
+  /** The key of proofs, or what gives it: asked once. When left out and `binding` is `dpop`, one is made on the fly. */
+  readonly proofKey?: ProofKey | (() => Awaitable<ProofKey>)
 }
 
 /** A client whose connections show a certificate, to the authorization server and to APIs alike. */
@@ -47,17 +54,20 @@ const margin: Seconds = 86_400
  * const response = await client.fetch('https://localhost:5003/identity')
  */
 export function createClient(options: NodeClientOptions, context: Partial<ClientContext> = {}): NodeClient {
-  const { certificate: given, ca, ...wanted } = options
+  const { certificate: given, proofKey: key, ca, ...wanted } = options
+  const binding = options.binding ?? (key ? 'dpop' : 'certificate')
   const { now } = { ...webContext(), ...context }
   const flights = createFlights<void>()
   let source =
     given ??
-    (options.binding === 'none' ? undefined : () => createClientCertificate({ name: options.client_id }, { now }))
+    (binding === 'certificate' ? () => createClientCertificate({ name: options.client_id }, { now }) : undefined)
+  let proofKey: ProofKey | undefined
   let present: Identity | undefined
   let closed: Promise<void> | undefined
   const retiring = new Set<Promise<void>>()
 
-  const begin = (certificate: KeyPair | undefined): Identity => new Identity(wanted, { certificate, ca }, context)
+  const begin = (certificate: KeyPair | undefined): Identity =>
+    new Identity({ ...wanted, binding, proofKey }, { certificate, ca }, context)
 
   const replace = (next: Identity | undefined): Promise<void> => {
     const old = present
@@ -71,6 +81,7 @@ export function createClient(options: NodeClientOptions, context: Partial<Client
   const renew = async (): Promise<void> => {
     const asked = source
     const certificate = typeof asked === 'function' ? await asked() : asked
+    if (binding === 'dpop') proofKey ??= typeof key === 'function' ? await key() : (key ?? (await createProofKey()))
     const next = begin(certificate)
     const isKnown = present && present.certificate?.thumbprint === next.certificate?.thumbprint
     if (closed !== undefined || source !== asked || isKnown) await next.retire()
@@ -87,6 +98,8 @@ export function createClient(options: NodeClientOptions, context: Partial<Client
     await flights('', renew).catch((cause) => {
       if (!present || isPast(present.certificate, now())) throw cause
     })
+    // Another certificate came before there was a key.
+    if (!present) await ready()
   }
 
   const run = async <T>(call: (client: Client) => Promise<T>): Promise<T> => {
@@ -120,6 +133,11 @@ export function createClient(options: NodeClientOptions, context: Partial<Client
     },
     useCertificate: (certificate) => {
       if (closed !== undefined) throw new ClientError('client_closed')
+      if (binding === 'dpop' && !proofKey) {
+        const judged = new Identity({ ...wanted, binding: 'none' }, { certificate, ca }, context)
+        source = certificate
+        return judged.retire()
+      }
       const next = begin(certificate)
       source = certificate
       return replace(next)

@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import type { IdTokenClaims } from '../../client/authorization/id-token.ts'
 import { ClientError } from '../../client/client-error.ts'
 import { isJsonObject, type JsonObject, parseJsonObject } from '../../foundation/json.ts'
+import { isSignatureAlgorithm, type SignatureAlgorithm } from '../../foundation/jwk.ts'
 import type { KeyPair } from './mutual-tls.ts'
 import { seal, unseal } from './seal.ts'
 
@@ -13,8 +14,16 @@ export interface KeptSignIn {
   readonly client_id: string
   readonly scope: string
   readonly certificate?: KeyPair | undefined
+  readonly proofKey?: KeptProofKey | undefined
   readonly refresh_token: string
   readonly claims?: IdTokenClaims | undefined
+}
+
+/** A key that signs proofs, with its private half. */
+export interface KeptProofKey {
+  readonly alg: SignatureAlgorithm
+  /** PEM of the private key, PKCS#8. */
+  readonly key: string
 }
 
 /** Where one sign-in is kept. */
@@ -80,11 +89,13 @@ async function stretch(passphrase: string, salt: string): Promise<Uint8Array> {
 }
 
 function parseKept(kept: JsonObject | undefined, file: string): KeptSignIn {
-  const { issuer, client_id, scope, refresh_token, certificate: pair, claims } = kept ?? {}
+  const { issuer, client_id, scope, refresh_token, certificate: pair, proofKey, claims } = kept ?? {}
   const texts = [issuer, client_id, scope, refresh_token]
   const isPair = isJsonObject(pair) && typeof pair.certificate === 'string' && typeof pair.key === 'string'
+  const isKey = isJsonObject(proofKey) && isSignatureAlgorithm(proofKey.alg) && typeof proofKey.key === 'string'
   if (texts.some((text) => typeof text !== 'string') || (pair !== undefined && !isPair))
     throw unusable(`${file} is none.`)
+  if (proofKey !== undefined && !isKey) throw unusable(`${file} is none.`)
   if (claims !== undefined && !isJsonObject(claims)) throw unusable(`${file} is none.`)
   const vouched: unknown = kept
   return vouched as KeptSignIn

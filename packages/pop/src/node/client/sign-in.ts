@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import type { AccessToken } from '../../client/access-token.ts'
 import type { IdTokenClaims } from '../../client/authorization/id-token.ts'
 import type { AuthorizationRequest } from '../../client/authorization/request.ts'
@@ -10,8 +10,10 @@ import type { TokenScope } from '../../client/tokens.ts'
 import type { Clock, Seconds } from '../../foundation/clock.ts'
 import type { JsonObject } from '../../foundation/json.ts'
 import type { Awaitable } from '../../foundation/primitives.ts'
+import type { ProofKey } from '../../proof/dpop.ts'
 import { createClientCertificate } from '../certificates/make.ts'
 import { factsOf } from '../certificates/read.ts'
+import { generatePrivateKey, proofKeyOf } from '../proof-key.ts'
 import { openBrowser } from './browser.ts'
 import { createClient, isEnding, type NodeClient, type NodeClientOptions } from './client.ts'
 import type { KeptSignIn, KeyStore } from './key-file.ts'
@@ -56,8 +58,8 @@ export interface SignedIn extends AsyncDisposable {
  * of the certificate that began. RFC 8252.
  *
  * The certificate is made on the fly unless one is given, and renewed with its key, to which the refresh token is
- * bound. What a key store holds is used first; the browser is opened when the server does not take it any more, or when
- * another scope is asked for.
+ * bound; with `binding: 'dpop'` it is the key of proofs that is made and kept. What a key store holds is used first; the
+ * browser is opened when the server does not take it any more, or when another scope is asked for.
  *
  * @example
  * await using alice = await signIn({ issuer: 'https://localhost:5001', client_id: 'native', scope: 'openid api1', ca })
@@ -66,17 +68,19 @@ export interface SignedIn extends AsyncDisposable {
  *   `key_file_unusable`, and those of the answer and of the token request
  */
 export async function signIn(options: SignInOptions, context: Partial<ClientContext> = {}): Promise<SignedIn> {
-  const { issuer, client_id, scope = '', keyStore, binding } = options
+  const { issuer, client_id, scope = '', keyStore } = options
+  const binding = options.binding ?? (options.proofKey ? 'dpop' : 'certificate')
   const { now } = { ...webContext(), ...context }
   const found = await keyStore?.read()
   const kept = found?.issuer === issuer && found.client_id === client_id ? found : undefined
   let pair = kept?.certificate
+  let ownKey = kept?.proofKey
   let session: Session | undefined
 
   const keep = async (refresh_token = session?.refresh_token): Promise<void> => {
     if (refresh_token === undefined) return
     const about = { issuer, client_id, scope, claims: session?.claims }
-    await keyStore?.write({ ...about, refresh_token, certificate: pair })
+    await keyStore?.write({ ...about, refresh_token, certificate: pair, proofKey: ownKey })
   }
   const made = async (): Promise<KeyPair> => {
     if (pair && !isDue(pair, now)) return pair
@@ -85,8 +89,16 @@ export async function signIn(options: SignInOptions, context: Partial<ClientCont
     await keep()
     return pair
   }
-  const certificate = binding === 'none' ? undefined : (options.certificate ?? made)
-  const client = createClient({ ...options, ...(certificate && { certificate }) }, context)
+  const madeKey = async (): Promise<ProofKey> => {
+    ownKey ??= { alg: 'ES256', key: pemOf(await generatePrivateKey('ES256')) }
+    return proofKeyOf(createPrivateKey(ownKey.key), ownKey.alg)
+  }
+  const { certificate = binding === 'certificate' ? made : undefined } = options
+  const { proofKey = binding === 'dpop' ? madeKey : undefined } = options
+  const client = createClient(
+    { ...options, binding, ...(certificate && { certificate }), ...(proofKey && { proofKey }) },
+    context,
+  )
   try {
     session = (await resume(client, kept, { scope, keep })) ?? (await byBrowser(client, options, keep))
     await keep()
@@ -157,6 +169,10 @@ function signedIn(client: NodeClient, session: Session, keyStore: KeyStore | und
     close: client.close,
     [Symbol.asyncDispose]: client.close,
   }
+}
+
+function pemOf(key: KeyObject): string {
+  return String(key.export({ type: 'pkcs8', format: 'pem' }))
 }
 
 function isDue({ certificate }: KeyPair, now: Clock): boolean {

@@ -154,7 +154,9 @@ describe.each(Object.entries(adapters))('RFC 8705 §3 over real TLS, behind %s',
     const port = await listen(await adapter(guardWith()))
     expect(await call(port, { pair: own, headers: {} })).toMatchObject({
       status: 401,
-      challenge: 'Bearer resource_metadata="https://api.test/.well-known/oauth-protected-resource"',
+      challenge: expect.stringMatching(
+        /^Bearer resource_metadata="[^"]+", DPoP algs="[^"]+", resource_metadata="[^"]+"$/,
+      ),
     })
     const twice = ['host', 'localhost', 'authorization', `Bearer ${token}`, 'Authorization', `Bearer ${token}`]
     expect(await call(port, { pair: own, headers: twice })).toMatchObject({
@@ -184,6 +186,7 @@ describe.each(Object.entries(adapters))('RFC 8705 §3 over real TLS, behind %s',
       bearer_methods_supported: ['header'],
       scopes_supported: ['api1'],
       tls_client_certificate_bound_access_tokens: true,
+      dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'ML-DSA-44', 'ML-DSA-65'],
     })
   })
 

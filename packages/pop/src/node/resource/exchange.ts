@@ -1,8 +1,7 @@
 import type { Inbound } from '../../foundation/inbound.ts'
-import type { Awaitable } from '../../foundation/primitives.ts'
 import type { Guard, Needs } from '../../resource/guard.ts'
 import type { Admitted, Verdict } from '../../resource/verdict.ts'
-import { type PeerSocket, readPeerCertificate } from './peer-certificate.ts'
+import { keepPeerCertificate, type PeerSocket } from './peer-certificate.ts'
 
 /** What is read of a request: `http.IncomingMessage` fits. */
 export interface NodeRequest {
@@ -16,6 +15,7 @@ export interface NodeRequest {
 /** What is done with a response: `http.ServerResponse` fits. */
 export interface NodeResponse {
   readonly headersSent: boolean
+  setHeader(name: string, value: string): unknown
   writeHead(status: number, headers: Record<string, string | string[]>): unknown
   end(body: string): unknown
   destroy(): unknown
@@ -29,12 +29,8 @@ export interface Answer {
 }
 
 /** Judges a request of `node:http(s)`. Never rejects. */
-export function judgeRequest(guard: Guard, request: NodeRequest, needs?: Needs): Awaitable<Verdict> {
-  try {
-    return guard.judge(inboundOf(request, guard.origin), needs)
-  } catch (cause) {
-    return guard.decline(cause)
-  }
+export function judgeRequest(guard: Guard, request: NodeRequest, needs?: Needs): Promise<Verdict> {
+  return guard.judge(inboundOf(request, guard.origin), needs)
 }
 
 /** The answer to a question for the API's metadata; undefined for every other request. RFC 9728 §3.1. */
@@ -51,6 +47,15 @@ export function metadataAnswer(
 }
 
 /**
+ * What an API that browsers call must add to its own CORS: the request headers that its preflights allow, and the
+ * response headers that pages may read. As `cors` and `@fastify/cors` spell it. RFC 9449 §8, §9.
+ */
+export const corsHeaders = {
+  allowedHeaders: ['Authorization', 'DPoP'] as string[],
+  exposedHeaders: ['WWW-Authenticate', 'DPoP-Nonce'] as string[],
+} as const
+
+/**
  * The verdict that a guard has put beside a request of Express or Fastify.
  * @throws Error where no guard stands before the handler
  */
@@ -60,6 +65,12 @@ export function verdictOf(request: object): Admitted {
   return verdict
 }
 
+/** Puts onto the response of an admitted request what the guard has to say: the next nonce. RFC 9449 §8.2. */
+export function announce(response: Pick<NodeResponse, 'setHeader'>, { headers }: Admitted): void {
+  if (!headers) return
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+}
+
 /** Sends a whole answer. */
 export function send(response: NodeResponse, { status, headers, body }: Answer): void {
   response.writeHead(status, headers)
@@ -67,17 +78,30 @@ export function send(response: NodeResponse, { status, headers, body }: Answer):
 }
 
 function inboundOf({ method = '', url = '', rawHeaders, socket }: NodeRequest, origin: string): Inbound {
-  const certificate = readPeerCertificate(socket)
-  const headers = { authorization: headerValues(rawHeaders, 'authorization') }
-  return { method, url: origin + url, headers, ...(certificate ? { certificate } : {}) }
+  const certificate = keepPeerCertificate(socket)
+  return {
+    method,
+    url: origin + url,
+    headers: valuesOf(rawHeaders),
+    get certificate() {
+      return certificate()
+    },
+  }
 }
 
-/** Every instance of a header: `headers` drops the second Authorization, and `headersDistinct` copies all of them. */
-function headerValues(rawHeaders: readonly string[], name: string): readonly string[] {
-  const values: string[] = []
+/** Every instance of what a guard reads: `headers` joins or drops the second one, and `headersDistinct` copies all of them. */
+function valuesOf(rawHeaders: readonly string[]): Inbound['headers'] {
+  const found: { authorization?: string[]; dpop?: string[] } = {}
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const written = rawHeaders[i] ?? ''
-    if (written.length === name.length && written.toLowerCase() === name) values.push(rawHeaders[i + 1] ?? '')
+    const name = nameOf(rawHeaders[i] ?? '')
+    if (!name) continue
+    found[name] ??= []
+    found[name].push(rawHeaders[i + 1] ?? '')
   }
-  return values
+  return found
+}
+
+function nameOf(written: string): 'authorization' | 'dpop' | undefined {
+  if (written.length === 4 && written.toLowerCase() === 'dpop') return 'dpop'
+  return written.length === 13 && written.toLowerCase() === 'authorization' ? 'authorization' : undefined
 }

@@ -1,6 +1,6 @@
 import type { Guard, Needs } from '../../resource/guard.ts'
 import { type Admitted, renderVerdict } from '../../resource/verdict.ts'
-import { judgeRequest, metadataAnswer, type NodeRequest, type NodeResponse, send } from './exchange.ts'
+import { announce, judgeRequest, metadataAnswer, type NodeRequest, type NodeResponse, send } from './exchange.ts'
 
 /** What is read of a request: those of Express and Connect fit. The verdict is put beside it. */
 export interface ExpressRequest extends NodeRequest {
@@ -30,6 +30,7 @@ export function protect(
       const verdict = await judgeRequest(guard, whole, needs)
       if (!verdict.admitted) return send(response, renderVerdict(verdict))
       request.verdict = verdict
+      announce(response, verdict)
       next()
     } catch (cause) {
       next(cause)

@@ -33,6 +33,7 @@ export function protect(
     const verdict = await judgeRequest(guard, request.raw, needs)
     if (!verdict.admitted) return answer(reply, renderVerdict(verdict))
     request.verdict = verdict
+    if (verdict.headers) reply.headers({ ...verdict.headers })
     return undefined
   }
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Guard, Needs } from '../../resource/guard.ts'
 import { type Admitted, renderVerdict } from '../../resource/verdict.ts'
-import { judgeRequest, metadataAnswer, send } from './exchange.ts'
+import { announce, judgeRequest, metadataAnswer, send } from './exchange.ts'
 
 /**
  * Puts a guard in front of a handler of `node:http(s)`, which gets the verdict as its third argument.
@@ -22,8 +22,9 @@ export function protect<Request extends IncomingMessage, Response extends Server
       const metadata = metadataAnswer(guard, request)
       if (metadata) return send(response, metadata)
       const verdict = await judgeRequest(guard, request, needs)
-      if (verdict.admitted) await handler(request, response, verdict)
-      else send(response, renderVerdict(verdict))
+      if (!verdict.admitted) return send(response, renderVerdict(verdict))
+      announce(response, verdict)
+      await handler(request, response, verdict)
     } catch (cause) {
       const verdict = guard.decline(cause)
       if (response.headersSent) response.destroy()

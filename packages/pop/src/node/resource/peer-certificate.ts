@@ -24,14 +24,17 @@ const known = new WeakMap<PeerSocket, PresentedCertificate | Refused | 'none'>()
  * @throws {@link Refused} `certificate_chain_too_long`
  */
 export function readPeerCertificate(socket: PeerSocket): PresentedCertificate | undefined {
-  let found = known.get(socket)
-  if (found === undefined) {
-    found = read(socket)
-    known.set(socket, found)
+  return keepPeerCertificate(socket)()
+}
+
+/** As {@link readPeerCertificate}: reads at once, and refuses when asked, since certificates that do not count may be anything. */
+export function keepPeerCertificate(socket: PeerSocket): () => PresentedCertificate | undefined {
+  const found = known.get(socket) ?? read(socket)
+  known.set(socket, found)
+  return () => {
+    if (found instanceof Refused) throw found
+    return found === 'none' ? undefined : found
   }
-  if (found === 'none') return undefined
-  if (found instanceof Refused) throw found
-  return found
 }
 
 function read(socket: PeerSocket): PresentedCertificate | Refused | 'none' {

@@ -85,6 +85,17 @@ describe('clients', () => {
     expect((await store.listClients()).map(({ client_id }) => client_id)).toEqual(['a', 'b', 'c'])
   })
 
+  it('are asked for their web origins, but for those that are disabled', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.insertClient({ ...client, client_name: '"web_origins":["' })
+    expect(await store.listWebOrigins()).toEqual([])
+    const [first, second] = ['https://a.example', 'https://b.example']
+    await store.insertClient({ ...client, client_id: 'a', web_origins: [first, second] })
+    await store.insertClient({ ...client, client_id: 'b', web_origins: [first] })
+    await store.insertClient({ ...client, client_id: 'c', web_origins: ['https://c.example'], disabled: true })
+    expect(new Set(await store.listWebOrigins())).toEqual(new Set([first, second]))
+  })
+
   it('are replaced', async () => {
     const { store } = await openTemporaryStore(onTestFinished)
     await store.insertClient(client)

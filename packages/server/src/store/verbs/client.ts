@@ -16,6 +16,12 @@ export async function listClients(db: Kysely<Schema>): Promise<readonly Client[]
   return rows.map(parseRow)
 }
 
+/** Lists the origins of web applications. Among many clients few have one: only those are parsed. */
+export async function listWebOrigins(db: Kysely<Schema>): Promise<readonly string[]> {
+  const rows = await db.selectFrom('client').selectAll().where('registration', 'like', '%"web_origins":["%').execute()
+  return rows.map(parseRow).flatMap(({ web_origins, disabled }) => (disabled ? [] : web_origins))
+}
+
 /** Inserts a client, unless its id is taken. */
 export async function insertClient(db: Kysely<Schema>, client: Client): Promise<boolean> {
   const { numInsertedOrUpdatedRows } = await db

@@ -1,10 +1,11 @@
-import { present } from './judge.ts'
+import { present } from '../judge.ts'
+import type { Theft } from '../theft.ts'
 import { namesake } from './same-name.ts'
-import type { Theft } from './theft.ts'
 
 /** The owner's certificate sent behind one whose key the thief has: only the first one's key is proven. */
 export const borrowedChain: Theft = {
   name: 'borrowed chain',
+  against: 'certificate',
   says: "the owner's certificate behind another",
   async attempt(loot) {
     if (loot.certificate === undefined) return []

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import { present } from './judge.ts'
+import { present } from '../judge.ts'
+import type { Attempt, Theft } from '../theft.ts'
 import { namesake } from './same-name.ts'
-import type { Attempt, Theft } from './theft.ts'
 
 /**
  * The owner's certificate in the headers in which proxies pass one on, sent by the thief instead of a proxy. It is
@@ -9,6 +9,7 @@ import type { Attempt, Theft } from './theft.ts'
  */
 export const forgedHeader: Theft = {
   name: 'forged header',
+  against: 'certificate',
   says: "the owner's certificate in a header",
   async attempt(loot) {
     const certificate = new X509Certificate(loot.certificate ?? (await namesake(loot)).certificate)

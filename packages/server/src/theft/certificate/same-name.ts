@@ -5,12 +5,13 @@ import {
   issueCertificate,
   parseDistinguishedName,
 } from '@holdfast/pop/certificates'
-import { present } from './judge.ts'
-import type { Loot, Theft } from './theft.ts'
+import { present } from '../judge.ts'
+import type { Loot, Theft } from '../theft.ts'
 
 /** A certificate of the thief's own that bears the owner's name: binding is to a key, never to a name. RFC 8705 §6.2. */
 export const sameName: Theft = {
   name: 'same name',
+  against: 'certificate',
   says: "a certificate with the owner's name",
   async attempt(loot) {
     const { certificate, key } = await namesake(loot)

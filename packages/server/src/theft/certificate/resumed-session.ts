@@ -1,6 +1,6 @@
-import { judge } from './judge.ts'
-import { fetchOnce, HandshakeRefused, type Reply } from './request.ts'
-import type { Attempt, Loot, Theft } from './theft.ts'
+import { judge } from '../judge.ts'
+import { fetchOnce, HandshakeRefused, type Reply } from '../request.ts'
+import type { Attempt, Loot, Theft } from '../theft.ts'
 
 /**
  * A TLS session that the owner opened, resumed by somebody without the key: the server still sees the owner's
@@ -8,6 +8,7 @@ import type { Attempt, Loot, Theft } from './theft.ts'
  */
 export const resumedSession: Theft = {
   name: 'resumed session',
+  against: 'certificate',
   says: "the owner's TLS session, without key",
   async attempt(loot) {
     return [await resume(loot, 'TLSv1.3'), await resume(loot, 'TLSv1.2')]
