@@ -65,7 +65,7 @@ export async function prove(
  * else shows who comes for it. RFC 9449 §10.1, `decisions.md` 1.10.
  */
 export function earlyBindingOf(
-  { authentication }: Pick<Authenticated, 'authentication'>,
+  { authentication }: Pick<AuthenticatedClient, 'authentication'>,
   { possession }: Pick<Proven, 'possession'>,
 ): KeyBinding | undefined {
   return possession && (authentication === 'none' || possession.member === 'jkt') ? keyBindingOf(possession) : undefined
