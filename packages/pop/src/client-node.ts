@@ -14,7 +14,13 @@ export {
 } from './client/authentication.ts'
 export type { IdTokenClaims } from './client/authorization/id-token.ts'
 export type { Authorization, AuthorizationRequest, PendingAuthorization } from './client/authorization/request.ts'
-export { createSession, type Redeemed, type Session, type SessionOptions } from './client/authorization/session.ts'
+export {
+  createSession,
+  type Redeemed,
+  type Session,
+  type SessionOptions,
+  type SharedRefreshToken,
+} from './client/authorization/session.ts'
 export type { Introspection, TokenRequest } from './client/client.ts'
 export { ClientError, type ClientErrorDetails, type ClientErrorReason } from './client/client-error.ts'
 export type { ClientContext, Fetch } from './client/context.ts'

@@ -14,7 +14,20 @@ export {
 } from './client/authentication.ts'
 export type { IdTokenClaims } from './client/authorization/id-token.ts'
 export type { Authorization, AuthorizationRequest, PendingAuthorization } from './client/authorization/request.ts'
-export { createSession, type Redeemed, type Session, type SessionOptions } from './client/authorization/session.ts'
+export {
+  createSession,
+  type Redeemed,
+  type Session,
+  type SessionOptions,
+  type SharedRefreshToken,
+} from './client/authorization/session.ts'
+export { type BrowserKeyStore, type BrowserKeyStoreOptions, openKeyStore } from './client/browser/key-store.ts'
+export {
+  type BrowserSignIn,
+  type BrowserSignInOptions,
+  createBrowserSignIn,
+  type SignedInHere,
+} from './client/browser/sign-in.ts'
 export {
   type Client,
   type ClientOptions,

@@ -1,10 +1,10 @@
-import { type CryptoKey, type JWK, type KeyObject, SignJWT } from 'jose'
 import { encodeBase64url } from '../foundation/base64url.ts'
 import type { SignatureAlgorithm } from '../foundation/jwk.ts'
 import type { Awaitable } from '../foundation/primitives.ts'
 import type { ServerMetadata } from '../oauth/metadata.ts'
 import { ClientError } from './client-error.ts'
 import type { ClientContext } from './context.ts'
+import { type SigningKey, signBytes } from './web-crypto.ts'
 
 /** What a request to the authorization server is about to be authenticated with. */
 export interface AuthenticationTarget {
@@ -53,19 +53,23 @@ export function clientSecret(secret: string): ClientAuthentication {
 /** The key that signs assertions. */
 export interface AssertionKey {
   /** A private key: of WebCrypto, of Node, or as a JWK. */
-  readonly key: CryptoKey | KeyObject | JWK
+  readonly key: SigningKey
   readonly alg: SignatureAlgorithm
   readonly kid?: string
 }
 
-/** Sends an assertion, made anew for each request: one audience, the issuer; good for a minute. RFC 7523 §3. */
+/**
+ * Sends an assertion, made anew for each request: one audience, the issuer; good for a minute. RFC 7523 §3.
+ * @throws {@link ClientError} `algorithm_unsupported`
+ */
 export function privateKeyJwt({ key, alg, kid }: AssertionKey): ClientAuthentication {
   return async ({ client_id, metadata, context: { now, random } }) => {
     const iat = now()
     const claims = { iss: client_id, sub: client_id, aud: metadata.issuer, jti: encodeBase64url(random(16)) }
-    const assertion = await new SignJWT({ ...claims, iat, exp: iat + 60 })
-      .setProtectedHeader({ alg, ...(kid !== undefined && { kid }) })
-      .sign(key)
+    const header = { alg, ...(kid !== undefined && { kid }) }
+    const signed = `${encodeJson(header)}.${encodeJson({ ...claims, iat, exp: iat + 60 })}`
+    const signature = await signBytes(alg, key, new TextEncoder().encode(signed))
+    const assertion = `${signed}.${encodeBase64url(signature)}`
     const client_assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
     return { form: { client_id, client_assertion_type, client_assertion: assertion }, secrets: [assertion] }
   }
@@ -84,6 +88,10 @@ export function selfSignedTlsClientAuth(): ClientAuthentication {
 /** Names the client and proves nothing: public clients. */
 export function none(): ClientAuthentication {
   return ({ client_id }) => ({ form: { client_id } })
+}
+
+function encodeJson(value: object): string {
+  return encodeBase64url(new TextEncoder().encode(JSON.stringify(value)))
 }
 
 function formEncode(text: string): string {

@@ -10,6 +10,8 @@ const sentences = {
   trust_malformed: 'The ca option must hold at least one PEM certificate.',
   url_not_https: 'An access token is sent over https only.',
   body_not_repeatable: 'The token or its proof was refused, and the body is a stream that cannot be sent again.',
+  algorithm_unsupported: 'This platform does not know the signature algorithm.',
+  key_store_unavailable: 'The browser does not keep the key.',
   client_closed: 'The client was closed.',
   key_file_unusable: 'The key file cannot be used.',
   browser_unavailable: 'No browser could be opened.',

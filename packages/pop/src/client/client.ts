@@ -57,7 +57,7 @@ export interface Client {
   readonly redeem: (
     answer: URLSearchParams,
     pending: PendingAuthorization,
-    options?: Pick<SessionOptions, 'keep'>,
+    options?: Pick<SessionOptions, 'keep' | 'shared'>,
   ) => Promise<Session>
   /** Asks the server about whoever signed in. OpenID Connect Core §5.3. */
   readonly userinfo: (session: Session) => Promise<JsonObject>
@@ -129,12 +129,13 @@ export function createClient(options: ClientOptions, context: Partial<ClientCont
       return tokens.renew(wanted)
     },
     authorize: (request) => flow.begin(request),
-    redeem: async (received, pending, { keep } = {}) => {
+    redeem: async (received, pending, { keep, shared } = {}) => {
       const { answer, claims } = await flow.redeem(received, pending)
       const { id_token } = answer.json ?? {}
       const session = createSession({
         claims,
         keep,
+        shared,
         refresh_token: findRefreshToken(answer),
         id_token: typeof id_token === 'string' ? id_token : undefined,
       })

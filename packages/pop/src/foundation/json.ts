@@ -6,6 +6,11 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** The same object without a prototype: what somebody has put into `Object.prototype` is no member of it. */
+export function ownMembers(value: JsonObject): JsonObject {
+  return { ...value, __proto__: null }
+}
+
 /** Says whether a value is an array of strings. */
 export function isStringArray(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'string')

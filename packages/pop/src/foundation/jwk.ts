@@ -1,5 +1,5 @@
 import { decodeBase64url } from './base64url.ts'
-import { isJsonObject, type JsonObject } from './json.ts'
+import { isJsonObject, type JsonObject, ownMembers } from './json.ts'
 
 /** A public key as RFC 7517 writes it, reduced to the members that are the key. */
 export type PublicJwk =
@@ -57,13 +57,14 @@ export function isPrivateJwk(jwk: JsonObject): boolean {
 
 /**
  * Copies a public key out of a JWK that somebody else wrote: known kinds, canonical encodings, RSA of 2048 to
- * 4096 bit with e = 65537. Whether a point lies on its curve is found at import.
+ * 4096 bit with e = 65537, no point of Ed25519 for which everybody can sign. Whether a point lies on its curve is found
+ * at import.
  * @returns undefined for everything else, a private key among it
  */
 export function parsePublicJwk(value: unknown): PublicJwk | undefined {
   if (!isJsonObject(value) || isPrivateJwk(value)) return undefined
   if (Object.hasOwn(value, 'use') && value.use !== 'sig') return undefined
-  const { kty, crv, x, y, n, e, pub, alg } = value
+  const { kty, crv, x, y, n, e, pub, alg } = ownMembers(value)
   switch (kty) {
     case 'EC': {
       const size = crv === 'P-256' ? 32 : crv === 'P-384' ? 48 : crv === 'P-521' ? 66 : 0
@@ -71,7 +72,7 @@ export function parsePublicJwk(value: unknown): PublicJwk | undefined {
       return { kty, crv: crv as 'P-256', x, y }
     }
     case 'OKP':
-      return crv === 'Ed25519' && isBytes(x, 32) ? { kty, crv, x } : undefined
+      return crv === 'Ed25519' && isBytes(x, 32) && !smallOrderPoints.has(x) ? { kty, crv, x } : undefined
     case 'RSA': {
       if (e !== 'AQAB' || typeof n !== 'string') return undefined
       const bytes = decodeBase64url(n)
@@ -101,6 +102,27 @@ export function thumbprintInput(key: PublicJwk): string {
       return `{"alg":"${key.alg}","kty":"AKP","pub":"${key.pub}"}`
   }
 }
+
+/**
+ * All spellings of the points of order 1, 2, 4 and 8, with either sign of x: no secret belongs to them, and whoever wants
+ * signs for them. RFC 8032 §5.1.3, RFC 8725 §3.4.
+ */
+const smallOrderPoints: ReadonlySet<unknown> = new Set([
+  'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+  'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA',
+  'AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+  'AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIA',
+  'JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU',
+  'JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_IU',
+  'xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o',
+  'xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA_o',
+  '7P_______________________________________38',
+  '7P________________________________________8',
+  '7f_______________________________________38',
+  '7f________________________________________8',
+  '7v_______________________________________38',
+  '7v________________________________________8',
+])
 
 function isBytes(value: unknown, length: number): value is string {
   return typeof value === 'string' && decodeBase64url(value)?.length === length

@@ -1,5 +1,5 @@
 import { decodeBase64url } from './base64url.ts'
-import { type JsonObject, parseJsonObject } from './json.ts'
+import { type JsonObject, ownMembers, parseJsonObject } from './json.ts'
 import { isKeyFor, isSignatureAlgorithm, type PublicJwk, type SignatureAlgorithm } from './jwk.ts'
 import type { Primitives } from './primitives.ts'
 
@@ -13,12 +13,14 @@ export interface UnverifiedJwt {
 }
 
 const utf8 = new TextEncoder()
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+/** A byte order mark is a character of the text, which is no JSON then. */
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Takes a compact JWT apart without believing it.
  * @param limit longest text that is looked at, in characters
- * @returns undefined unless there are three canonical parts, the first two JSON objects; encrypted ones too
+ * @returns undefined unless there are three canonical parts, the first two JSON objects; encrypted ones too. Of a member
+ * that stands there twice, the last counts. RFC 7515 §4, RFC 7519 §4.
  */
 export function parseJwt(text: string, limit = 16_384): UnverifiedJwt | undefined {
   if (text.length > limit) return undefined
@@ -53,7 +55,8 @@ function parsePart(part: string): JsonObject | undefined {
   const bytes = decodeBase64url(part)
   if (!bytes) return undefined
   try {
-    return parseJsonObject(strictUtf8.decode(bytes))
+    const members = parseJsonObject(strictUtf8.decode(bytes))
+    return members && ownMembers(members)
   } catch {
     return undefined
   }

@@ -36,7 +36,7 @@ export function createDpopNonces(key: Uint8Array, { hmac }: Pick<Primitives, 'hm
   }
   return {
     issue: async (now) => {
-      const made = now - (now % step)
+      const made = Math.floor(now / step) * step
       if (last?.made !== made) last = { made, nonce: await nonceOf(made) }
       return last.nonce
     },
@@ -44,9 +44,9 @@ export function createDpopNonces(key: Uint8Array, { hmac }: Pick<Primitives, 'hm
       if (nonce.length !== 32) return undefined
       const bytes = decodeBase64url(nonce)
       if (!bytes) return undefined
-      const made = new DataView(bytes.buffer).getBigUint64(0)
-      if (made > BigInt(now) || made + BigInt(nonceLifetime) < BigInt(now)) return undefined
-      return equalInConstantTime(nonce, await nonceOf(Number(made))) ? Number(made) : undefined
+      const made = Number(new DataView(bytes.buffer).getBigUint64(0))
+      if (made > now || now - made > nonceLifetime) return undefined
+      return equalInConstantTime(nonce, await nonceOf(made)) ? made : undefined
     },
   }
 }

@@ -113,22 +113,19 @@ export async function verifyDpopProof(
   { algorithms, nonces }: DpopPolicy,
   context: DpopContext,
 ): Promise<VerifiedProof> {
-  const { jwt, claims } = parseProof(proofs) // (1) (2) (3)
+  const { jwt, jwk, claims } = parseProof(proofs) // (1) (2) (3)
   if (jwt.header.typ !== 'dpop+jwt')
     throw new Refused('dpop_type', { expected: 'dpop+jwt', seen: name(jwt.header.typ) }) // (4)
   const algorithm = algorithmOf(jwt)
   if (!algorithm || !algorithms.includes(algorithm))
-    // (5)
-    throw new Refused('dpop_algorithm', { expected: algorithms.join(' '), seen: name(jwt.header.alg) })
-  const { jwk, thumbprint } = await verifyKey(jwt, algorithm, context) // (6) (7)
+    throw new Refused('dpop_algorithm', { expected: algorithms.join(' '), seen: name(jwt.header.alg) }) // (5)
+  const { thumbprint } = await verifyKey(jwt, jwk, algorithm, context) // (6) (7)
   if (claims.htm !== request.method)
-    // (8)
-    throw new Refused('dpop_method_differs', { expected: request.method, seen: name(claims.htm) })
+    throw new Refused('dpop_method_differs', { expected: request.method, seen: name(claims.htm) }) // (8)
   const url = requireUrl(claims.htu, request.url) // (9)
   const { until, nextNonce } = await requireFresh(claims, nonces, context) // (10) (11)
   if (request.accessToken !== undefined) await requireToken(claims.ath, request.accessToken, context.primitives) // (12)
 
-  context.keys.put(thumbprintInput(jwk), { jwk, thumbprint })
   const identity = JSON.stringify([thumbprint, claims.htm, url, claims.jti])
   return {
     possession: vouch<DpopPossession>({ member: 'jkt', thumbprint }),
@@ -137,7 +134,7 @@ export async function verifyDpopProof(
   }
 }
 
-/** Says whether a text could be the claim that binds an access token to a proof: for whoever makes one by hand. RFC 9449 §4.2. */
+/** The `ath` claim: the hash of an access token. RFC 9449 §4.2. */
 async function tokenHash(accessToken: string, { sha256 }: Pick<Primitives, 'sha256'>): Promise<string> {
   return encodeBase64url(await sha256(utf8.encode(accessToken)))
 }
@@ -153,15 +150,23 @@ interface ProofClaims {
   readonly ath?: unknown
 }
 
-function parseProof(proofs: readonly string[]): { readonly jwt: UnverifiedJwt; readonly claims: ProofClaims } {
+interface ParsedProof {
+  readonly jwt: UnverifiedJwt
+  readonly jwk: JsonObject
+  readonly claims: ProofClaims
+}
+
+function parseProof(proofs: readonly string[]): ParsedProof {
   const [proof = '', second] = proofs
   if (second !== undefined || proof.includes(',')) throw new Refused('dpop_repeated') // (1)
   const jwt = parseJwt(proof)
   if (!jwt) throw new Refused('dpop_malformed') // (2)
-  const wrong = findWrongClaim(jwt.claims) ?? (Object.hasOwn(jwt.header, 'jwk') ? undefined : 'jwk')
-  if (wrong !== undefined) throw new Refused('dpop_claims_malformed', { expected: wrong }) // (3)
+  const { jwk } = jwt.header
+  const wrong = findWrongClaim(jwt.claims)
+  if (wrong !== undefined || !isJsonObject(jwk))
+    throw new Refused('dpop_claims_malformed', { expected: wrong ?? 'jwk' }) // (3)
   const claims: JsonObject & Partial<ProofClaims> = jwt.claims
-  return { jwt, claims: claims as ProofClaims }
+  return { jwt, jwk, claims: claims as ProofClaims }
 }
 
 /** The first claim that is missing or of another type than RFC 9449 §4.2 and RFC 7519 §4.1 say. */
@@ -178,20 +183,23 @@ function isMoment(value: unknown): value is Seconds {
 }
 
 /** The key in the header is the right kind, whole, public, and made the signature. */
-async function verifyKey(jwt: UnverifiedJwt, algorithm: SignatureAlgorithm, context: DpopContext): Promise<KnownKey> {
-  const { jwk: written } = jwt.header
-  if (isJsonObject(written) && isPrivateJwk(written)) throw new Refused('dpop_key_private') // (7)
-  const parsed = parsePublicJwk(written)
-  if (!parsed || !isKeyFor(algorithm, parsed) || !isMeantFor(written, algorithm)) throw new Refused('dpop_key')
-  const input = thumbprintInput(parsed)
-  const known = context.keys.find(input)
-  if (!(await isSignedBy(jwt, known?.jwk ?? parsed, context.primitives))) throw new Refused('dpop_signature') // (6)
+async function verifyKey(
+  jwt: UnverifiedJwt,
+  written: JsonObject,
+  algorithm: SignatureAlgorithm,
+  { keys, primitives }: DpopContext,
+): Promise<KnownKey> {
+  if (isPrivateJwk(written)) throw new Refused('dpop_key_private') // (7)
+  const jwk = parsePublicJwk(written)
+  const isMeant = !Object.hasOwn(written, 'alg') || written.alg === algorithm
+  if (!jwk || !isKeyFor(algorithm, jwk) || !isMeant) throw new Refused('dpop_key')
+  const input = thumbprintInput(jwk)
+  const known = keys.find(input)
+  if (!(await isSignedBy(jwt, known?.jwk ?? jwk, primitives))) throw new Refused('dpop_signature') // (6)
   if (known) return known
-  return { jwk: parsed, thumbprint: encodeBase64url(await context.primitives.sha256(utf8.encode(input))) }
-}
-
-function isMeantFor(written: unknown, algorithm: SignatureAlgorithm): boolean {
-  return !isJsonObject(written) || !Object.hasOwn(written, 'alg') || written.alg === algorithm
+  const shown = { jwk, thumbprint: encodeBase64url(await primitives.sha256(utf8.encode(input))) }
+  keys.put(input, shown)
+  return shown
 }
 
 /** @returns the address in its normal form, which stands for the request from here on */
@@ -199,7 +207,10 @@ function requireUrl(htu: string, url: string): string {
   const expected = normalTargetUri(url)
   const seen = htu === url ? expected : normalTargetUri(htu)
   if (expected !== undefined && seen === expected) return expected
-  throw new Refused('dpop_url_differs', { expected: expected ?? 'an address', seen: (seen ?? htu).slice(0, 200) })
+  throw new Refused('dpop_url_differs', {
+    expected: expected ?? 'an address',
+    seen: seen?.slice(0, 200) ?? 'no address',
+  })
 }
 
 /**

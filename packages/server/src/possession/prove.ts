@@ -7,8 +7,8 @@ import {
   type Possession,
   Refused,
 } from '@holdfast/pop'
-import type { Authenticated } from '../client-authentication/client-authentication.ts'
 import type { Context } from '../context.ts'
+import type { AuthenticatedClient } from '../model/authenticated-client.ts'
 import type { Use } from '../ports/store.ts'
 import { byDpop } from './dpop.ts'
 import { byMutualTls } from './mutual-tls.ts'
@@ -37,7 +37,7 @@ export interface Proven {
  */
 export async function prove(
   inbound: Inbound,
-  authenticated: Authenticated,
+  authenticated: AuthenticatedClient & Pick<Proven, 'uses'>,
   context: Context,
   demands: 'what-is-required' | 'nothing' = 'what-is-required',
 ): Promise<Proven> {
@@ -65,7 +65,7 @@ export async function prove(
  * else shows who comes for it. RFC 9449 §10.1, `decisions.md` 1.10.
  */
 export function earlyBindingOf(
-  { authentication }: Pick<Authenticated, 'authentication'>,
+  { authentication }: Pick<AuthenticatedClient, 'authentication'>,
   { possession }: Pick<Proven, 'possession'>,
 ): KeyBinding | undefined {
   return possession && (authentication === 'none' || possession.member === 'jkt') ? keyBindingOf(possession) : undefined

@@ -27,6 +27,14 @@ export interface Redeemed<T> {
   readonly next: string | undefined
 }
 
+/** A refresh token that several tabs or processes use. */
+export interface SharedRefreshToken {
+  /** Lets one at a time do something with it, wherever they run. */
+  readonly exclusive: <T>(turn: () => Promise<T>) => Promise<T>
+  /** The one that is good at present. @returns undefined when somebody ended the session */
+  readonly latest: () => Awaitable<string | undefined>
+}
+
 /** What a session begins with. */
 export interface SessionOptions {
   readonly refresh_token?: string | undefined
@@ -34,16 +42,19 @@ export interface SessionOptions {
   readonly claims?: IdTokenClaims | undefined
   /** Told of each refresh token that takes the place of another, before the tokens that came with it are given out. */
   readonly keep?: ((refresh_token: string) => Awaitable<void>) | undefined
+  /** Where others use it too: they are asked before each use. */
+  readonly shared?: SharedRefreshToken | undefined
 }
 
 /** Creates a session, of a sign-in that was just done or of a refresh token that was kept. */
-export function createSession({ refresh_token, id_token, claims, keep }: SessionOptions): Session {
+export function createSession({ refresh_token, id_token, claims, keep, shared }: SessionOptions): Session {
   let current = refresh_token
   let last: Promise<unknown> = Promise.resolve()
   const session = {
     claims,
     lend: <T>(redeem: (refresh_token: string) => Promise<Redeemed<T>>): Promise<T> => {
-      const turn = last.then(async () => {
+      const use = async (): Promise<T> => {
+        if (shared) current = await shared.latest()
         if (current === undefined) throw new ClientError('sign_in_required')
         const { answer, next } = await redeem(current)
         if (next !== undefined && next !== current) {
@@ -51,7 +62,8 @@ export function createSession({ refresh_token, id_token, claims, keep }: Session
           await keep?.(next)
         }
         return answer
-      })
+      }
+      const turn = last.then(() => (shared ? shared.exclusive(use) : use()))
       last = turn.catch(() => undefined)
       return turn
     },
