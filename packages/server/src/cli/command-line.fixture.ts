@@ -50,7 +50,7 @@ export async function untilPrints(child: ChildProcess, text: string): Promise<vo
 
 /** Ends a process as an operator does. @returns its exit code */
 export async function stop(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null) return child.exitCode
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   const [code] = await exited

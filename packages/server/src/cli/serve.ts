@@ -1,30 +1,39 @@
 import type { Command } from 'commander'
 import { createAuthorizationServer } from '../main.ts'
+import { readFiles } from '../outbound/files.ts'
 import type { Report } from '../ports/report.ts'
-import { parseSettings, type SettingsInput } from '../settings.ts'
+import { parseSettings, type Settings, type SettingsInput } from '../settings.ts'
 import { Failure } from './exit.ts'
 import { createLog } from './log.ts'
 import { configOption, readSettingsFile } from './settings-file.ts'
 import { untilStopped } from './stopped.ts'
 import type { Terminal } from './terminal.ts'
+import { isWorker, leaveWorkers, superviseWorkers } from './workers.ts'
 
 /** `holdfast serve` */
 export function defineServe(command: Command, _terminal: Terminal): void {
   command
     .option(...configOption)
+    .option('--workers <count>', 'processes that share the ports; more than one needs store.postgres', '1')
     .addHelpText(
       'after',
       `
 SIGTERM and SIGINT drain it: requests in flight finish, then it exits 0.
 While it runs, \`holdfast client\` and \`holdfast key\` reach it through
-holdfast.sock beside its database.
+holdfast.sock beside its database; with PostgreSQL they change the database.
 
-  $ holdfast serve --config holdfast.yaml`,
+  $ holdfast serve --config holdfast.yaml
+  $ holdfast serve --config postgres.yaml --workers 4`,
     )
-    .action(async ({ config }: { config?: string }) => {
+    .action(async ({ config, workers }: { config?: string; workers: string }) => {
       const { directory, written } = await readSettingsFile(config)
-      const { log: logSettings, listen } = parseSettings(written)
+      const { log: logSettings, listen, store } = readFiles(parseSettings(written), directory)
       const log = createLog(logSettings)
+      const count = workerCount(workers, store)
+      if (count > 1 && !isWorker()) {
+        await superviseWorkers(count, log)
+        return log({ level: 'info', event: 'stopped' })
+      }
       const { failed, report } = watchStore(log)
       // as: parsed once above, and again by the server.
       const server = await createAuthorizationServer(written as SettingsInput, { directory, report })
@@ -38,7 +47,16 @@ holdfast.sock beside its database.
         await server.close()
       }
       log({ level: 'info', event: 'stopped' })
+      leaveWorkers()
     })
+}
+
+function workerCount(given: string, store: Settings['store']): number {
+  const count = Number(given)
+  if (!Number.isInteger(count) || count < 1 || count > 64) throw new Failure(2, 'Write --workers as a number, 1 to 64.')
+  if (count > 1 && store.postgres === undefined)
+    throw new Failure(78, '--workers: several processes cannot share an SQLite file. Set store.postgres.')
+  return count
 }
 
 /** After `store_failed` nothing more can be promised: the process ends, and whoever supervises it starts another. */

@@ -1,0 +1,141 @@
+import { type ChildProcess, spawnSync } from 'node:child_process'
+import { hash, randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createCertificateAuthority, createTestProofKey, issueCertificate, signProof } from '@holdfast/pop/testing'
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { type PostgresServer, startPostgres } from '../../../../conformance/postgres-server.ts'
+import { requirePrograms } from '../../../../conformance/requires.ts'
+import { freeBase, holdfast, origin, start, stop, untilPrints } from './command-line.fixture.ts'
+
+const home = process.cwd()
+const example = parse(readFileSync(new URL('../../../../examples/postgres.yaml', import.meta.url), 'utf8'))
+
+requirePrograms('postgres')('holdfast serve with examples/postgres.yaml', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-'))
+  let postgres: PostgresServer
+  let base: number
+  beforeAll(async () => {
+    postgres = await startPostgres()
+    base = await freeBase()
+    const authority = await createCertificateAuthority({ name: 'Test', keyType: 'P-256' })
+    const pair = await issueCertificate({
+      subject: 'localhost',
+      issuer: authority,
+      keyType: 'P-256',
+      dns: ['localhost'],
+    })
+    writeFileSync(join(directory, 'ca.pem'), authority.certificate)
+    writeFileSync(join(directory, 'as.pem'), pair.certificate)
+    writeFileSync(join(directory, 'as.key'), pair.key)
+    writeFileSync(join(directory, 'postgres'), `${await postgres.createDatabase()}\n`)
+    writeFileSync(join(directory, 'holdfast.key'), randomBytes(32).toString('base64url'))
+  })
+  afterAll(async () => {
+    process.chdir(home)
+    await postgres?.stop()
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  /** The example with its files in this folder, on ports of its own. */
+  function writeSettings(name: string, port: number, mutualTls: number): void {
+    const issuer = origin(base + 1)
+    const pair = { host: 'localhost', certificate: 'as.pem', key: 'as.key' }
+    const listen = {
+      public: { ...pair, port, origin: issuer },
+      mutualTls: { ...pair, port: mutualTls, origin: origin(base + 2) },
+    }
+    const files = { store: { postgres: 'postgres' }, keys: { encryptionKey: 'holdfast.key' } }
+    writeFileSync(join(directory, name), stringify({ ...example, issuer, listen, ...files }))
+  }
+
+  async function serve(...args: string[]): Promise<ChildProcess> {
+    const server = start(directory, 'serve', ...args)
+    onTestFinished(async () => void (await stop(server)))
+    await untilPrints(server, '"event":"listening"')
+    return server
+  }
+
+  function askForToken(port: number, headers: Record<string, string> = {}): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const ca = readFileSync(join(directory, 'ca.pem'))
+      const type = { 'content-type': 'application/x-www-form-urlencoded' }
+      const options = { port, host: 'localhost', path: '/token', method: 'POST', ca, agent: false as const }
+      const sent = request({ ...options, headers: { ...type, ...headers } }, (response) => {
+        response.resume()
+        resolve(response.statusCode ?? 0)
+      })
+      sent.on('error', reject)
+      sent.end('grant_type=client_credentials&client_id=client&client_secret=secret&scope=api1')
+    })
+  }
+
+  function workersOf({ pid }: ChildProcess): readonly string[] {
+    const listed = spawnSync('ps', ['--ppid', String(pid), '-o', 'pid='], { encoding: 'utf8' })
+    return listed.stdout.split(/\s+/).filter(Boolean)
+  }
+
+  function proof(): string {
+    const now = Math.floor(Date.now() / 1000)
+    return signProof(createTestProofKey(), { method: 'POST', url: `${origin(base + 1)}/token`, now })
+  }
+
+  it('says the secret that its client has', () => {
+    expect(example.clients[0].client_secret_hash).toBe(`sha256:${hash('sha256', 'secret', 'base64url')}`)
+  })
+
+  it('serves one issuer on two ports, and killing either loses nothing', async () => {
+    writeSettings('one.yaml', base + 1, base + 2)
+    writeSettings('other.yaml', base + 3, base + 4)
+    const one = await serve('--config', 'one.yaml')
+    await serve('--config', 'other.yaml')
+    const used = proof()
+    expect(await askForToken(base + 1, { dpop: used })).toBe(200)
+    one.kill('SIGKILL')
+    expect(await askForToken(base + 3, { dpop: used })).toBe(400)
+    expect(await askForToken(base + 3, { dpop: proof() })).toBe(200)
+  })
+
+  it('is administered through the database, also while it runs', async () => {
+    writeSettings('one.yaml', base + 1, base + 2)
+    await serve('--config', 'one.yaml')
+    const added = await holdfast(directory, 'client', 'add', 'late', '--scope', 'api1', '--config', 'one.yaml')
+    expect(added.code).toBe(0)
+    const { out } = await holdfast(directory, 'client', 'list', '--json', '--config', 'one.yaml')
+    expect(JSON.parse(out).clients.map((each: { client_id: string }) => each.client_id)).toContain('late')
+  })
+
+  it('takes a proof once, whichever of its workers it comes to, and replaces one that ends', async () => {
+    writeSettings('one.yaml', base + 1, base + 2)
+    const server = await serve('--config', 'one.yaml', '--workers', '2')
+    for (let round = 0; round < 3; round++) {
+      const once = proof()
+      const answers = await Promise.all(Array.from({ length: 32 }, () => askForToken(base + 1, { dpop: once })))
+      expect(answers.filter((status) => status === 200)).toHaveLength(1)
+    }
+    const [first] = workersOf(server)
+    process.kill(Number(first), 'SIGKILL')
+    await expect.poll(() => workersOf(server).filter((pid) => pid !== first).length, { timeout: 10_000 }).toBe(2)
+    await expect.poll(() => askForToken(base + 1).catch(() => 0), { timeout: 10_000 }).toBe(200)
+    const workers = workersOf(server)
+    expect(await stop(server)).toBe(0)
+    for (const pid of workers) expect(() => process.kill(Number(pid), 0)).toThrow()
+  })
+
+  it.each([
+    ['several workers on SQLite', { store: { file: 'holdfast.db' } }, 78, /store\.postgres/],
+    ['both databases', { store: { file: 'holdfast.db', postgres: 'postgres' } }, 78, /store\.file/],
+    ['no encryption key', { keys: {} }, 78, /keys\.encryptionKey/],
+    ['a file without an address', { store: { postgres: 'as.pem' } }, 78, /store\.postgres/],
+  ])('refuses %s', async (_, change, code, says) => {
+    writeSettings('one.yaml', base + 1, base + 2)
+    const settings = parse(readFileSync(join(directory, 'one.yaml'), 'utf8'))
+    writeFileSync(join(directory, 'wrong.yaml'), stringify({ ...settings, ...change }))
+    const answer = await holdfast(directory, 'serve', '--config', 'wrong.yaml', '--workers', '2')
+    expect(answer.code).toBe(code)
+    expect(answer.err).toMatch(says)
+  })
+})

@@ -1,0 +1,55 @@
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import type { Report } from '../ports/report.ts'
+import { Failure } from './exit.ts'
+import { untilStopped } from './stopped.ts'
+
+/** So soon after its start a worker that ends does so again: wait before the next, in milliseconds. */
+const pause = 1000
+
+/** Worker processes that end with this code cannot do otherwise: the settings are wrong. */
+const unusable = 78
+
+/** Says whether this process is one of the workers of {@link superviseWorkers}. */
+export function isWorker(): boolean {
+  return cluster.isWorker
+}
+
+/** Lets a worker end that has nothing more to do: the line to its supervisor keeps it alive. No effect in any other process. */
+export function leaveWorkers(): void {
+  cluster.worker?.disconnect()
+}
+
+/**
+ * Runs this command in several processes that share its ports, until a signal comes: then all of them drain. One that
+ * ends by itself is replaced.
+ * @throws {@link Failure} when the settings cannot be used
+ */
+export async function superviseWorkers(count: number, log: (report: Report) => void): Promise<void> {
+  const { promise: failed, reject } = Promise.withResolvers<never>()
+  failed.catch(() => {})
+  let stopping = false
+  const replace = (worker: Worker, code: number | null) => {
+    if (stopping) return
+    if (code === unusable) return reject(new Failure(unusable, 'The workers cannot start: their log says why.'))
+    log({ level: 'error', event: 'worker_ended', seen: `pid ${worker.process.pid}, code ${code}` })
+    setTimeout(() => stopping || cluster.fork(), pause)
+  }
+  cluster.on('exit', replace)
+  for (let started = 0; started < count; started++) cluster.fork()
+  try {
+    const signal = await Promise.race([untilStopped(), failed])
+    log({ level: 'info', event: 'draining', seen: `${signal}, ${count} workers` })
+  } finally {
+    stopping = true
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
+    await Promise.all(workers.filter((worker) => !worker.isDead()).map(end))
+    cluster.off('exit', replace)
+  }
+}
+
+async function end(worker: Worker): Promise<void> {
+  const exited = once(worker, 'exit')
+  worker.process.kill('SIGTERM')
+  await exited
+}
