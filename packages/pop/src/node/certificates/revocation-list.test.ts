@@ -23,6 +23,8 @@ const extension = (id: string, value: string, critical?: Buffer) =>
 const keyCompromise = tlv(0x30, extension('551d15', '0a0101'))
 const entry = (number: number, ...extensions: readonly Buffer[]) =>
   tlv(0x30, tlv(2, serial(number)), time, ...extensions)
+/** Extensions that nobody need understand, of so many bytes. */
+const filler = (size: number) => tlv(0x30, extension('2a0304', '00'.repeat(size - 11)))
 const flag = { yes: hex('0101ff'), no: hex('010100') }
 
 /** A list that is right: two entries, one with a reason, unless something else is said. */
@@ -78,9 +80,11 @@ describe('RFC 5280 §5.1 a revocation list', () => {
     ['a date of another type', tlv(0x30, tlv(2, serial(1)), tlv(4, hex('00')))],
     ['nothing', hex('3000')],
     ['another type', tlv(0x31, tlv(2, serial(1)), time)],
-    ['a length in more octets than it takes', Buffer.concat([hex('308122'), entry(1).subarray(2)])],
+    ['a length in more octets than it takes', Buffer.concat([hex('308121'), entry(1).subarray(2)])],
     ['an indefinite length', Buffer.concat([hex('3080'), entry(1).subarray(2), hex('0000')])],
-    ['a length beyond the list', Buffer.concat([hex('3022'), entry(1).subarray(2, -1)])],
+    // 128 octets follow, which is what 0x80 would say if it were a length.
+    ['an indefinite length that could be one', Buffer.concat([hex('3080'), entry(1, filler(95)).subarray(3)])],
+    ['a length beyond the list', Buffer.concat([hex('3021'), entry(1).subarray(2, -1)])],
   ])('is refused as a whole for an entry with %s', (_, wrong) => {
     expect(readRevocationList(listOf([entry(1), entry(2)]))?.revoked.size).toBe(2)
     expect(readRevocationList(listOf([entry(1), wrong]))).toBeUndefined()
@@ -122,13 +126,7 @@ describe('RFC 7468 §7 a file of revocation lists', () => {
     ['nothing', ''],
     ['a text before the list', `list\n${pem}`],
     ['a text behind the list', `${pem}list`],
-    [
-      'a line that is longer',
-      pem
-        .replace('\n', '')
-        .replace('-----M', '-----\nM')
-        .replace(/\n(?=[^-].{20})/, ''),
-    ],
+    ['a line that is longer', pem.replace(/^(M.*)\n/m, '$1')],
     ['a space in a line', pem.replace('\nM', '\n M')],
     ['other letters', pem.replace('\nM', '\n_')],
     ['no end', pem.slice(0, pem.indexOf('-----END'))],
