@@ -137,6 +137,7 @@ describe('RFC 6749 §10.12 forms are taken from our own pages only', () => {
     const clicks = await Promise.all(Array.from({ length: 64 }, () => browser.submit(asked, { decision: 'allow' })))
     expect(clicks.filter(({ status }) => status === 303)).toHaveLength(1)
     expect(clicks.filter(({ status }) => status === 400)).toHaveLength(63)
+    expect(server.reports).toContainEqual(expect.objectContaining({ reason: 'flow_replayed' }))
     expect(count('code')).toBe(codes + 1)
   })
 

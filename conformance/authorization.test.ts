@@ -73,6 +73,7 @@ describe('RFC 6749 §4.1 the authorization code', () => {
     const asked = await signIn(browser, { prompt: 'consent' })
     const answered = await browser.submit(asked, { decision: 'deny' })
     expect(answered.answer).toMatchObject({ error: 'access_denied', state: 'state', iss: server.issuer })
+    expect(lastReason(server)).toBe('consent_denied')
     expect(refusalOn(await browser.submit(asked, { decision: 'allow' })).status).toBe(400)
   })
 
@@ -358,6 +359,7 @@ describe('RFC 9126 §4 the request_uri at the authorization endpoint', () => {
     const credentials = { username: 'alice', password: 'alice' }
     const [first, second] = await Promise.all(pages.map((page) => browser.submit(page, credentials)))
     expect([first?.status, second?.status].toSorted()).toEqual([303, 400])
+    expect(lastReason(server)).toBe('pushed_request_replayed')
   })
 
   it('[A13] is good for one code of 64 visits at once', async () => {

@@ -138,6 +138,7 @@ describe('tries with a code', () => {
       const wrong = () => redeem(server, { ...code.form, code_verifier: 'A'.repeat(43) })
       expect((await tryOften(code, times, wrong)).status).toBe(status)
     }
+    expect(server.reports.at(-1)).toMatchObject({ reason: 'code_tries_exhausted' })
   })
 
   it('[T52] survives four tries of another client, and not the fifth', async () => {

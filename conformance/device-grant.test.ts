@@ -173,7 +173,11 @@ describe('RFC 8628 §3.3 what the person sees', () => {
   it('[RFC8628-3.5-3] tells the device that the person declined', async () => {
     const begun = await begin()
     await decide(begun, 'deny')
-    expect(await declined(server, poll(begun.json.device_code))).toMatchObject({ status: 400, error: 'access_denied' })
+    expect(await declined(server, poll(begun.json.device_code))).toMatchObject({
+      status: 400,
+      error: 'access_denied',
+      reason: 'device_denied',
+    })
   })
 
   it('takes one answer only', async () => {
@@ -232,6 +236,7 @@ describe('RFC 8628 §3.3 what the person sees', () => {
     for (let guesses = 0; guesses < 10; guesses++)
       expect((await browser.submit(page, { user_code: 'BBBB-BBBB' }, { from })).status).toBe(400)
     expect((await browser.submit(page, { user_code: json.user_code }, { from })).status).toBe(429)
+    expect(server.reports.at(-1)).toMatchObject({ reason: 'user_code_guesses_exhausted' })
     expect((await enter(json.user_code)).page.text).toContain('value="allow"')
   })
 })
@@ -239,9 +244,11 @@ describe('RFC 8628 §3.3 what the person sees', () => {
 describe('RFC 8628 §3.5 polling', () => {
   it('[RFC8628-3.5-1, RFC8628-3.5-2] is told to wait, and to slow down when it asks within five seconds', async () => {
     const { device_code } = (await begin()).json
-    expect(await declined(server, poll(device_code))).toMatchObject({ status: 400, error: 'authorization_pending' })
+    const pending = { status: 400, error: 'authorization_pending', reason: 'device_pending' }
+    expect(await declined(server, poll(device_code))).toMatchObject(pending)
     server.advance(4)
-    expect(await declined(server, poll(device_code))).toMatchObject({ status: 400, error: 'slow_down' })
+    const early = { status: 400, error: 'slow_down', reason: 'device_polled_early' }
+    expect(await declined(server, poll(device_code))).toMatchObject(early)
     server.advance(5)
     expect(await declined(server, poll(device_code))).toMatchObject({ error: 'authorization_pending' })
   })
@@ -253,9 +260,13 @@ describe('RFC 8628 §3.5 polling', () => {
     ] as const) {
       const device_code = await approved()
       server.advance(age)
-      const answer = await poll(device_code)
-      expect(answer.status).toBe(status)
-      if (status === 400) expect(answer.json.error).toBe('expired_token')
+      if (status === 200) expect((await poll(device_code)).status).toBe(200)
+      else
+        expect(await declined(server, poll(device_code))).toMatchObject({
+          status,
+          error: 'expired_token',
+          reason: 'device_code_expired',
+        })
     }
   })
 
@@ -291,6 +302,7 @@ describe('RFC 8628 §3.5 polling', () => {
     expect(new Set(answers.flatMap(({ status, json }) => (status === 200 ? [] : json.error)))).toEqual(
       new Set(['invalid_grant']),
     )
+    expect(await declined(server, poll(device_code))).toMatchObject({ reason: 'device_code_used' })
   })
 })
 

@@ -1,8 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { type CertificatePair, createClientCertificate } from '@holdfast/pop/certificates'
+import { createTestProofKey, type TestProofKey } from '@holdfast/pop/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { allow, api, callback, redeem, startPeopleServer } from './authorized.ts'
 import { createVerifier, openBrowser } from './browser.ts'
-import { type Answer, assertion, assertionType, type Harness } from './harness.ts'
+import { proofFor, sha256, userinfoWith } from './dpop.ts'
+import { type Answer, assertion, assertionType, declined, type Harness } from './harness.ts'
 
 const client = 'all'
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
@@ -218,5 +223,77 @@ describe('[incident 55] what is shown in the wrong places is not used up', () =>
     for (const [name, { present }] of Object.entries(places))
       if (name !== 'as a refresh token') await present(refresh_token)
     expect((await post({ grant_type: 'refresh_token', refresh_token })).status).toBe(200)
+  })
+})
+
+describe('[incident 16] a token that is bound', () => {
+  let certificate: CertificatePair
+  let proofKey: TestProofKey
+  beforeAll(async () => {
+    certificate = await createClientCertificate({ name: 'phone', keyType: 'P-256' })
+    proofKey = createTestProofKey()
+  })
+
+  const cnfs = {
+    none: () => null,
+    x5t: () => ({ 'x5t#S256': certificate.thumbprint }),
+    jkt: () => ({ jkt: proofKey.thumbprint }),
+    both: () => ({ 'x5t#S256': certificate.thumbprint, jkt: proofKey.thumbprint }),
+  } as const
+  const shown = {
+    nothing: [],
+    'a certificate': ['certificate'],
+    'a proof': ['proof'],
+    both: ['certificate', 'proof'],
+  } as const
+
+  /** A reference token whose `cnf` is what it shall be: we give out none with two members. */
+  async function tokenWith(cnf: object | null): Promise<string> {
+    const { access_token } = await begin('all-reference')
+    const database = new DatabaseSync(join(server.directory, 'holdfast.db'), { timeout: 5000 })
+    database
+      .prepare('update reference_token set confirmation = ? where hash = ?')
+      .run(cnf && JSON.stringify(cnf), sha256(access_token))
+    database.close()
+    return access_token
+  }
+
+  it.each([
+    ['none', 'nothing', undefined],
+    ['none', 'a certificate', undefined],
+    ['none', 'a proof', undefined],
+    ['none', 'both', undefined],
+    ['x5t', 'nothing', 'confirmation_certificate_missing'],
+    ['x5t', 'a certificate', undefined],
+    ['x5t', 'a proof', 'confirmation_certificate_missing'],
+    ['x5t', 'both', undefined],
+    ['jkt', 'nothing', 'dpop_missing'],
+    ['jkt', 'a certificate', 'dpop_missing'],
+    ['jkt', 'a proof', undefined],
+    ['jkt', 'both', undefined],
+    ['both', 'nothing', 'dpop_missing'],
+    ['both', 'a certificate', 'dpop_missing'],
+    ['both', 'a proof', 'confirmation_certificate_missing'],
+    ['both', 'both', undefined],
+  ] as const)('to %s is shown with %s at UserInfo', async (cnf, what, reason) => {
+    const accessToken = await tokenWith(cnfs[cnf]())
+    const parts: readonly string[] = shown[what]
+    const at = {
+      path: '/userinfo',
+      method: 'GET',
+      accessToken,
+      on: parts.includes('certificate') ? 'mutualTls' : 'public',
+    } as const
+    const asked = userinfoWith(
+      server,
+      accessToken,
+      parts.includes('proof') ? proofFor(server, proofKey, at) : undefined,
+      {
+        scheme: cnf === 'jkt' || cnf === 'both' ? 'DPoP' : 'Bearer',
+        ...(parts.includes('certificate') && { certificate }),
+      },
+    )
+    if (reason === undefined) expect((await asked).status).toBe(200)
+    else expect(await declined(server, asked)).toMatchObject({ status: 401, reason })
   })
 })

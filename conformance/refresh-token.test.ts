@@ -108,7 +108,10 @@ describe('RFC 6749 §6 refreshing', () => {
     server.advance(lifetime - 1)
     expect((await refresh(refresh_token)).status).toBe(200)
     server.advance(1)
-    expect(await declined(server, refresh(refresh_token))).toMatchObject({ error: 'invalid_grant' })
+    expect(await declined(server, refresh(refresh_token))).toMatchObject({
+      error: 'invalid_grant',
+      reason: 'refresh_token_expired',
+    })
   })
 })
 

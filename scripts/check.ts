@@ -27,6 +27,7 @@ const steps: readonly Step[] = [
   { name: 'rules', command: [node, 'scripts/rules.ts'] },
   { name: 'pages', command: [node, 'scripts/pages.ts'] },
   { name: 'bundle', command: [node, 'scripts/bundle.ts'] },
+  { name: 'vectors', command: [node, 'scripts/vectors.ts'] },
   { name: 'mentions', command: [node, 'scripts/mentions.ts'] },
   { name: 'lockfile', command: [node, 'scripts/lockfile.ts'] },
   { name: 'unused', command: [`${modules}/.bin/knip`] },

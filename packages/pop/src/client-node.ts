@@ -40,5 +40,5 @@ export {
   type WebSignInOptions,
   type WebSignInRequest,
 } from './node/client/web-sign-in.ts'
-export { createProofKey, generatePrivateKey as generateProofKey, proofKeyOf } from './node/proof-key.ts'
+export { createProofKey, generateProofKey, proofKeyOf } from './node/proof-key.ts'
 export type { ProofKey } from './proof/dpop.ts'

@@ -66,6 +66,14 @@ describe('RFC 6749 §4.1.1 beginning a sign-in', () => {
     expect(forms('/par')).toMatchObject([{ client_id: 'native', state, nonce, redirect_uri }])
   })
 
+  it('[RFC9126-2.1] names itself in what it pushes where a header authenticates it too', async () => {
+    const answers = { metadata: pushing, '/par': { status: 201, json: { request_uri: 'urn:x' } } }
+    const { client, forms } = world(answers, { client_secret: 'secret' })
+    await client.authorize({ redirect_uri })
+    expect(forms('/par')).toMatchObject([{ client_id: 'native', redirect_uri }])
+    expect(forms('/par')[0]?.client_secret).toBeUndefined()
+  })
+
   it('[RFC9126-4-5] pushes anew for each sign-in', async () => {
     let count = 0
     const answer = () => ({ status: 201, json: { request_uri: `urn:x:${++count}` } })

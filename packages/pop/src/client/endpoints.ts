@@ -102,7 +102,8 @@ function requestOf(form: Form, { authorization, form: own = {} }: Credentials, p
   }
   if (authorization !== undefined) headers.authorization = authorization
   if (proof !== undefined) headers.dpop = proof
-  const parameters = [...form, ...Object.entries(own)].map(([name, value]) => [name, value])
+  const asked = form.filter(([name]) => !Object.hasOwn(own, name))
+  const parameters = [...asked, ...Object.entries(own)].map(([name, value]) => [name, value])
   return { method: 'POST', headers, body: new URLSearchParams(parameters).toString() }
 }
 

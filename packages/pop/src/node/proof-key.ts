@@ -31,13 +31,13 @@ export function proofKeyOf(key: KeyObject, alg: SignatureAlgorithm): ProofKey {
 
 /** Makes a key that signs proofs, for as long as this process holds it. */
 export async function createProofKey(alg: SignatureAlgorithm = 'ES256'): Promise<ProofKey> {
-  return proofKeyOf(await generatePrivateKey(alg), alg)
+  return proofKeyOf(await generateProofKey(alg), alg)
 }
 
 const generate = promisify(generateKeyPair)
 
-/** Makes a private key for an algorithm. */
-export async function generatePrivateKey(alg: SignatureAlgorithm): Promise<KeyObject> {
+/** Makes a private key of Node for proofs, to be kept: {@link proofKeyOf} makes it sign. */
+export async function generateProofKey(alg: SignatureAlgorithm): Promise<KeyObject> {
   const { privateKey } = await generatePair(alg)
   return privateKey
 }

@@ -59,13 +59,16 @@ export async function beginAuthorization(
   if (!methods.includes('S256')) throw new ClientError('pkce_unsupported')
   const pending = await pend(request, context)
   const dpop_jkt = await prover?.thumbprint()
+  const client = ['client_id', client_id] as const
   const form = [
+    client,
     ...(await formOf(request, pending, context)),
     ...(dpop_jkt === undefined ? [] : [['dpop_jkt', dpop_jkt] as const]),
   ]
-  const pushed = metadata.pushed_authorization_request_endpoint === undefined ? form : await push(form, endpoints)
+  const isPushed = metadata.pushed_authorization_request_endpoint !== undefined
   const url = new URL(address)
-  for (const [name, value] of [['client_id', client_id], ...pushed] as const) url.searchParams.append(name, value)
+  for (const [name, value] of isPushed ? [client, await push(form, endpoints)] : form)
+    url.searchParams.append(name, value)
   return { ...pending, url: url.href }
 }
 
@@ -92,11 +95,11 @@ async function formOf(
   return form
 }
 
-async function push(form: Form, endpoints: Endpoints): Promise<Form> {
+async function push(form: Form, endpoints: Endpoints): Promise<Form[number]> {
   const { json } = await endpoints.post('pushed_authorization_request_endpoint', form)
   const request_uri = json?.request_uri
   if (typeof request_uri !== 'string' || request_uri === '') {
     throw new ClientError('response_malformed', { detail: 'Its request_uri cannot be used.' })
   }
-  return [['request_uri', request_uri]]
+  return ['request_uri', request_uri]
 }

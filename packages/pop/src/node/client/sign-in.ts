@@ -13,7 +13,7 @@ import type { Awaitable } from '../../foundation/primitives.ts'
 import type { ProofKey } from '../../proof/dpop.ts'
 import { createClientCertificate } from '../certificates/make.ts'
 import { factsOf } from '../certificates/read.ts'
-import { generatePrivateKey, proofKeyOf } from '../proof-key.ts'
+import { generateProofKey, proofKeyOf } from '../proof-key.ts'
 import { openBrowser } from './browser.ts'
 import { createClient, isEnding, type NodeClient, type NodeClientOptions } from './client.ts'
 import type { KeptSignIn, KeyStore } from './key-file.ts'
@@ -90,7 +90,7 @@ export async function signIn(options: SignInOptions, context: Partial<ClientCont
     return pair
   }
   const madeKey = async (): Promise<ProofKey> => {
-    ownKey ??= { alg: 'ES256', key: pemOf(await generatePrivateKey('ES256')) }
+    ownKey ??= { alg: 'ES256', key: pemOf(await generateProofKey('ES256')) }
     return proofKeyOf(createPrivateKey(ownKey.key), ownKey.alg)
   }
   const { certificate = binding === 'certificate' ? made : undefined } = options
