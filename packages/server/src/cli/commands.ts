@@ -71,6 +71,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./key.ts')).defineKey,
   },
   {
+    name: 'backup',
+    does: 'Copy the database, also while a server runs.',
+    load: async () => (await import('./backup.ts')).defineBackup,
+  },
+  {
+    name: 'restore',
+    does: 'Put a copy in the place of the database, and end what was under way.',
+    load: async () => (await import('./backup.ts')).defineRestore,
+  },
+  {
     name: 'config',
     does: 'Check and print settings: check, print, schema.',
     load: async () => (await import('./config.ts')).defineConfig,

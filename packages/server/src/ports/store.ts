@@ -81,7 +81,10 @@ export interface Store {
   revokeReferenceToken(hash: string): Promise<void>
   /** Remembers that a JWT is revoked until it would have expired. Repeating it is harmless. */
   revokeJwt(revocation: { readonly jti: string; readonly expires: Seconds }): Promise<void>
-  isJwtRevoked(jti: string): Promise<boolean>
+  /** Also true of what was issued before the database was last restored from a backup. */
+  isJwtRevoked(token: { readonly jti: string; readonly issued: Seconds }): Promise<boolean>
+  /** Ends whatever is under way: after a restore nobody knows what of it was used up and revoked. */
+  endAll(end: { readonly now: Seconds }): Promise<void>
 
   insertPushedRequest(request: PushedRequest): Promise<void>
   /** Not judged: expiry and client are the caller's. Absent when unknown or used up. */

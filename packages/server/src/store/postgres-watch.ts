@@ -42,7 +42,7 @@ export function watchChanges({
   }
   const read = async (): Promise<void> => {
     try {
-      const row = await db.selectFrom('change_counter').select('changes').executeTakeFirst()
+      const row = await db.selectFrom('state').select('changes').executeTakeFirst()
       const before = seen
       seen = row?.changes ?? 0
       if (before !== undefined && before !== seen) for (const listener of listeners) listener()

@@ -111,6 +111,7 @@ const announced: ReadonlySet<ChangeName> = new Set<ChangeName>([
   'deleteClient',
   'ensureSigningKeys',
   'rotateSigningKey',
+  'endAll',
 ])
 
 /** Makes a change, again where it only lost to another one at the same time: it has changed nothing then. */

@@ -13,12 +13,15 @@ export interface Schema {
   readonly code: CodeTable
   readonly refresh_token: RefreshTokenTable
   readonly device_authorization: DeviceAuthorizationTable
-  readonly change_counter: ChangeCounterTable
+  readonly state: StateTable
 }
 
 /** One row. */
-interface ChangeCounterTable {
+interface StateTable {
+  /** Moves with each change of clients and signing keys. */
   readonly changes: number
+  /** When it was last restored from a backup: JWTs from before are revoked. */
+  readonly restored: number | null
 }
 
 interface ClientTable {

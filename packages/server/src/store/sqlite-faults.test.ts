@@ -58,7 +58,7 @@ describe('an SQLite store and its faults', () => {
     onTestFinished(() => other.close())
     other.exec('begin immediate')
     const change = store.issue({ uses: [use] })
-    expect(await store.isJwtRevoked('id')).toBe(true)
+    expect(await store.isJwtRevoked({ jti: 'id', issued: 1 })).toBe(true)
     await expect(change).rejects.toMatchObject({ name: 'StoreUnavailable' })
     other.exec('rollback')
     expect(await store.issue({ uses: [use] })).toEqual({ issued: true })
@@ -77,7 +77,7 @@ describe('an SQLite store and its faults', () => {
     )
     expect(await child.lines()).toEqual(['store_failed', 'StoreUnavailable', 'StoreUnavailable'])
     const { store } = await openTemporaryStore(onTestFinished, { file })
-    expect(await store.isJwtRevoked('0'.repeat(20))).toBe(true)
+    expect(await store.isJwtRevoked({ jti: '0'.repeat(20), issued: 1 })).toBe(true)
   })
 
   it('reports a database that is corrupt, and ends for good', async () => {
@@ -87,11 +87,11 @@ describe('an SQLite store and its faults', () => {
     const events: string[] = []
     const report = ({ event }: Report) => events.push(event)
     const { store: again } = await openTemporaryStore(onTestFinished, { file, report })
-    await expect(again.isJwtRevoked('id')).rejects.toMatchObject({ name: 'StoreUnavailable' })
+    await expect(again.isJwtRevoked({ jti: 'id', issued: 1 })).rejects.toMatchObject({ name: 'StoreUnavailable' })
     expect(events).toEqual([])
     await expect(again.revokeJwt({ jti: 'id', expires: 1000 })).rejects.toMatchObject({ name: 'StoreUnavailable' })
     expect(events).toEqual(['store_failed'])
-    await expect(again.isJwtRevoked('id')).rejects.toMatchObject({ name: 'StoreUnavailable' })
+    await expect(again.isJwtRevoked({ jti: 'id', issued: 1 })).rejects.toMatchObject({ name: 'StoreUnavailable' })
   })
 
   it('does not hold up this thread while another program holds the database', async () => {

@@ -28,7 +28,7 @@ describe('the SQLite store', () => {
 
     const { store: again } = await openTemporaryStore(onTestFinished, { file })
     expect(await again.findReferenceToken('hash')).toEqual(token)
-    expect(await again.isJwtRevoked('id')).toBe(true)
+    expect(await again.isJwtRevoked({ jti: 'id', issued: 1 })).toBe(true)
     expect(await again.issue({ uses: [use] })).toMatchObject({ issued: false })
   })
 

@@ -20,6 +20,7 @@ import { findReferenceToken, revokeReferenceToken } from './verbs/reference-toke
 import { findRefreshToken } from './verbs/refresh-token.ts'
 import { deleteSession, findSession, insertSession, replaceSession } from './verbs/session.ts'
 import { ensureSigningKeys, listSigningKeys, rotateSigningKey } from './verbs/signing-key.ts'
+import { endAll } from './verbs/state.ts'
 
 /** The methods of the store that are verbs. */
 type Verbs = Omit<Store, 'watch' | 'close'>
@@ -50,6 +51,7 @@ export const changes = {
   deleteClient,
   ensureSigningKeys,
   rotateSigningKey,
+  endAll,
   purge,
 } satisfies { readonly [Name in keyof Verbs]?: Verb<Name> }
 

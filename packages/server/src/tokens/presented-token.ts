@@ -48,7 +48,7 @@ export async function findStanding(token: PresentedToken, context: Context): Pro
   const { store, clients } = context
   const client = await clients.find(token.clientId)
   if (!client || client.disabled) return undefined
-  if (token.form === 'jwt' && (await store.isJwtRevoked(token.jti))) return undefined
+  if (token.form === 'jwt' && (await store.isJwtRevoked(token))) return undefined
   if (token.authorizationId === undefined) return { client }
   const authorization = await findAuthorization(token.authorizationId, context)
   return authorization && { client, authorization }

@@ -38,7 +38,7 @@ describe('the second schema', () => {
       issued: 1,
       expires: 1000,
     })
-    expect(await store.isJwtRevoked('revoked')).toBe(true)
+    expect(await store.isJwtRevoked({ jti: 'revoked', issued: 1 })).toBe(true)
     expect(await store.issue({ uses: [{ kind: 'assertion', key: 'first', expires: 1000 }] })).toMatchObject({
       issued: false,
     })

@@ -2,7 +2,7 @@ import { parseJsonObject } from '@holdfast/pop'
 import type { Kysely, Selectable } from 'kysely'
 import { type Client, clientSchema } from '../../model/client.ts'
 import type { Schema } from '../schema.ts'
-import { countChange } from './change-counter.ts'
+import { countChange } from './state.ts'
 
 /** Finds a client. */
 export async function findClient(db: Kysely<Schema>, clientId: string): Promise<Client | undefined> {

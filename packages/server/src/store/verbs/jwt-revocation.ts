@@ -16,8 +16,16 @@ export async function revokeJwt(
     .execute()
 }
 
-/** Says whether a JWT is revoked. */
-export async function isJwtRevoked(db: Kysely<Schema>, jti: string): Promise<boolean> {
-  const row = await db.selectFrom('jwt_revocation').select('jti').where('jti', '=', jti).executeTakeFirst()
+/** Says whether a JWT is revoked, by itself or with all that are older than a restored database. */
+export async function isJwtRevoked(
+  db: Kysely<Schema>,
+  { jti, issued }: { readonly jti: string; readonly issued: Seconds },
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('jwt_revocation')
+    .select('expires')
+    .where('jti', '=', jti)
+    .unionAll(db.selectFrom('state').select('changes as expires').where('restored', '>=', issued))
+    .executeTakeFirst()
   return row !== undefined
 }

@@ -2,7 +2,7 @@ import type { Kysely, Selectable } from 'kysely'
 import { type SigningKey, signingAlgorithms } from '../../model/signing-key.ts'
 import type { Store } from '../../ports/store.ts'
 import type { Schema } from '../schema.ts'
-import { countChange } from './change-counter.ts'
+import { countChange } from './state.ts'
 import { Undone } from './undone.ts'
 
 /** Lists the signing keys in the order of their making. */
