@@ -13,7 +13,12 @@ interface Manifest {
 /** The workspaces that are published. */
 export const published: readonly string[] = ['packages/pop', 'packages/server']
 
-const projects = ['packages/pop/tsconfig.core.json', 'packages/pop/tsconfig.node.json', 'packages/server']
+const projects = [
+  'packages/pop/tsconfig.core.json',
+  'packages/pop/tsconfig.node.json',
+  'packages/server',
+  'packages/server/tsconfig.browser.json',
+]
 
 /** Builds the published packages and leaves in the `dist` of each what is published, ready for `npm pack` and `npm publish`. */
 export function preparePackages(): void {

@@ -2,8 +2,8 @@
  * Writes an address in the one form in which it is compared: scheme, host, port and path, normalised by RFC 3986
  * §6.2.2 and §6.2.3; query and fragment left out. RFC 9449 §4.3.
  *
- * Nothing is repaired on the way: what a URL parser of the web would forgive (`\`, a missing `//`, white space, a number
- * for an address) is no address here.
+ * Nothing is repaired on the way: what a URL parser of the web would forgive (`\`, a missing `//`, white space) is no
+ * address here, and hosts are names: `127.1` is none of 127.0.0.1.
  *
  * @returns undefined unless it is an absolute http or https address without user
  */

@@ -11,6 +11,7 @@ const directory = '.holdfast'
 export function defineDev(command: Command, terminal: Terminal): void {
   command
     .option('-p, --port-base <number>', 'listens on the four ports that follow', parsePortBase, 5000)
+    .option('--nonces', 'issuer and API ask for a nonce in every DPoP proof')
     .option('--json', 'print where everything is as one line of JSON')
     .addHelpText(
       'after',
@@ -21,11 +22,12 @@ To begin anew, remove ./.holdfast
   $ holdfast dev
   $ holdfast dev --port-base 6000     https://localhost:6001 to 6004`,
     )
-    .action(async ({ portBase, json }: { portBase: number; json?: true }) => {
+    .action(async ({ portBase, nonces, json }: { portBase: number; nonces?: true; json?: true }) => {
       const ports = { issuer: portBase + 1, mutualTls: portBase + 2, api: portBase + 3, web: portBase + 4 }
       const development = await startDevelopment({
         directory,
         ports,
+        ...(nonces && { nonces }),
         report({ level, event, reason, client, seen }) {
           if (level !== 'info' || reason !== undefined)
             terminal.note(oneLine([event, reason, client, seen].filter((part) => part !== undefined).join(' ')))
@@ -51,6 +53,7 @@ function welcome({ origins: { issuer, mutualTls, api, web } }: Development, { co
       ['mTLS', `${mutualTls}   asks for client certificates`],
       ['sample API', `${api}   GET /identity, scope api1`],
       ['web page', `${web}   signs in and calls the API: open it in a browser`],
+      ['', `${web}/browser/   the same without a back end`],
       ['CA', `${directory}/tls/ca.pem`],
       ['settings', `${directory}/holdfast.yaml`],
     ],
@@ -67,6 +70,7 @@ function welcome({ origins: { issuer, mutualTls, api, web } }: Development, { co
       ['api1', 'secret "api1-secret"; introspects for the sample API'],
       ['native', 'public: an application on this machine, for people'],
       ['web', 'secret "web-secret": the web page, for people'],
+      ['browser', 'public: the same without a back end; DPoP-bound tokens only'],
       ['device', 'public: a device without a browser, for people'],
     ],
     columns,

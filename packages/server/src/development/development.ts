@@ -24,6 +24,8 @@ export interface DevelopmentOptions {
   /** Holds everything that development keeps. Made when it is not there. */
   readonly directory: string
   readonly ports: Ports
+  /** Issuer and API ask for a nonce in every DPoP proof. RFC 9449 §8, §9. */
+  readonly nonces?: boolean
   readonly report?: (report: Report) => void
   readonly now?: Clock
 }
@@ -35,12 +37,13 @@ export interface DevelopmentOptions {
 export async function startDevelopment({
   directory,
   ports,
+  nonces = false,
   report,
   now = systemNow,
 }: DevelopmentOptions): Promise<Development> {
   const place = resolve(directory)
   const credentials = await keepCredentials(place, now())
-  const settings = developmentSettings(ports, credentials)
+  const settings = developmentSettings(ports, credentials, nonces)
   await writePrivately(join(place, '.gitignore'), '*\n')
   const origins = originsOf(ports)
   const connections = new MutualTls({ ca: credentials.ca.certificate })
@@ -49,6 +52,7 @@ export async function startDevelopment({
     issuer: origins.issuer,
     identifier: origins.api,
     web: origins.web,
+    nonces,
     server: credentials.server,
     fetch: connections.fetch,
   })

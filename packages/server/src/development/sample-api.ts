@@ -14,6 +14,8 @@ export interface SampleApiOptions {
   readonly identifier: string
   /** The origin whose scripts may call it. */
   readonly web: string
+  /** It asks for a nonce in every DPoP proof. */
+  readonly nonces: boolean
   readonly server: KeptPair
   /** A fetch that trusts the CA of the issuer's certificate. */
   readonly fetch: typeof fetch
@@ -23,9 +25,16 @@ export interface SampleApiOptions {
  * The API that shows what a guard does: it takes bound tokens only, JWT and reference ones, and answers
  * `GET /identity` with the verdict and the claims of the token.
  */
-export function createSampleApi({ issuer, identifier, web, server, fetch }: SampleApiOptions): Listening {
+export function createSampleApi({ issuer, identifier, web, nonces, server, fetch }: SampleApiOptions): Listening {
   const guard = createGuard(
-    { issuer, identifier, binding: 'required', introspection: { ...apiCredentials, cache: 0 }, scopes: ['api1'] },
+    {
+      issuer,
+      identifier,
+      binding: 'required',
+      introspection: { ...apiCredentials, cache: 0 },
+      scopes: ['api1'],
+      dpop: { nonces: nonces ? 'required' : 'off' },
+    },
     { fetch },
   )
   const listener = { port: Number(new URL(identifier).port), host: 'localhost', origin: identifier }

@@ -26,13 +26,17 @@ export interface SignedInPage {
 /** How the sample web page looks: as the issuer's pages, in English, in a colour of its own. */
 export const sampleLook = lookFor({}, { name: 'Sample web page', accent: '#6b3fa0' })
 
+/** What somebody who tries it out needs to know. */
+export const whoCanSignIn = html`<details><summary>Who can sign in?</summary><p><b>alice</b> with the password <b>alice</b>, and <b>bob</b> with <b>bob</b>.</p></details>`
+
 /** The page for somebody who is not signed in. */
 export function renderWelcome(): string {
   const content = html`
 <h1>Nobody is signed in</h1>
 <p>This page signs you in at the issuer, and its back end calls the API for you. Your browser needs no certificate.</p>
 <div class="stack"><a class="button primary" href="/sign-in">Sign in</a></div>
-<details><summary>Who can sign in?</summary><p><b>alice</b> with the password <b>alice</b>, and <b>bob</b> with <b>bob</b>.</p></details>`
+${whoCanSignIn}
+<p class="small"><a href="/browser/">The same without a back end</a></p>`
   return renderDocument(sampleLook, { title: 'Nobody is signed in', content })
 }
 

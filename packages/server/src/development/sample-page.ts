@@ -5,6 +5,7 @@ import { ClientError, createClient, createSignIn, type Session } from '@holdfast
 import { createListener, type Listening } from '../http/listeners.ts'
 import { pageHeaders } from '../pages/headers.ts'
 import type { Credentials } from './credentials.ts'
+import { applicationPath, serveApplication } from './sample-application.ts'
 import { type Called, renderFailed, renderSignedIn, renderWelcome, sampleLook } from './sample-page-view.ts'
 import { type originsOf, peopleScope, webCredentials } from './seed.ts'
 
@@ -71,8 +72,12 @@ export function createSamplePage({ origins, credentials, strangersFetch }: Sampl
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { pathname } = new URL(request.url ?? '/', origins.web)
-    const handle = handlers[`${request.method === 'HEAD' ? 'GET' : request.method} ${pathname}`]
+    const method = request.method === 'HEAD' ? 'GET' : request.method
+    const handle = handlers[`${method} ${pathname}`]
     try {
+      const served =
+        method === 'GET' && pathname.startsWith(applicationPath) && (await serveApplication(pathname, origins))
+      if (served) return void response.writeHead(200, served.headers).end(served.body)
       await (handle ? handle(request, response) : show(response, 404, renderFailed()))
     } catch (error) {
       if (error instanceof ClientError && error.reason === 'sign_in_required') sessions.delete(cookieOf(request))

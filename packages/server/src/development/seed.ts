@@ -26,7 +26,7 @@ export function originsOf({ issuer, mutualTls, api, web }: Ports) {
 }
 
 /** The settings of the development server. Files are relative to its folder. */
-export function developmentSettings(ports: Ports, credentials: Credentials): SettingsInput {
+export function developmentSettings(ports: Ports, credentials: Credentials, nonces = false): SettingsInput {
   const { issuer, api, web } = originsOf(ports)
   return {
     issuer,
@@ -52,6 +52,7 @@ export function developmentSettings(ports: Ports, credentials: Credentials): Set
       ...clientsForPeople(web),
       { ...apiCredentials, client_name: 'The sample API', grant_types: [], introspects: [api] },
     ],
+    ...(nonces && { dpop: { nonces: 'required' } }),
     store: { file: 'holdfast.db' },
   }
 }
@@ -88,6 +89,17 @@ function clientsForPeople(web: string): readonly ClientInput[] {
       grant_types: ['authorization_code', 'refresh_token'],
       redirect_uris: [`${web}/callback`],
       post_logout_redirect_uris: [`${web}/`],
+      scope: peopleScope,
+    },
+    {
+      client_id: 'browser',
+      client_name: 'Sample browser application',
+      token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code', 'refresh_token'],
+      redirect_uris: [`${web}/browser/`],
+      post_logout_redirect_uris: [`${web}/browser/`],
+      web_origins: [web],
+      dpop_bound_access_tokens: true,
       scope: peopleScope,
     },
     {
