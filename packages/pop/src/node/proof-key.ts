@@ -1,7 +1,7 @@
-import { constants, createPublicKey, generateKeyPair, type KeyObject, type SignKeyObjectInput, sign } from 'node:crypto'
-import { promisify } from 'node:util'
+import { constants, createPublicKey, type KeyObject, type SignKeyObjectInput, sign } from 'node:crypto'
 import { isKeyFor, parsePublicJwk, type SignatureAlgorithm } from '../foundation/jwk.ts'
 import type { ProofKey } from '../proof/dpop.ts'
+import { generatePrivateKey, type KeyType } from './certificates/key-type.ts'
 
 /** Node's names of the hashes; the other algorithms hash by themselves. */
 const hashes: Partial<Record<SignatureAlgorithm, string>> = {
@@ -34,33 +34,20 @@ export async function createProofKey(alg: SignatureAlgorithm = 'ES256'): Promise
   return proofKeyOf(await generateProofKey(alg), alg)
 }
 
-const generate = promisify(generateKeyPair)
-
 /** Makes a private key of Node for proofs, to be kept: {@link proofKeyOf} makes it sign. */
-export async function generateProofKey(alg: SignatureAlgorithm): Promise<KeyObject> {
-  const { privateKey } = await generatePair(alg)
-  return privateKey
+export function generateProofKey(alg: SignatureAlgorithm): Promise<KeyObject> {
+  return generatePrivateKey(keyTypeOf[alg])
 }
 
-function generatePair(alg: SignatureAlgorithm): Promise<{ readonly privateKey: KeyObject }> {
-  switch (alg) {
-    case 'ES256':
-      return generate('ec', { namedCurve: 'P-256' })
-    case 'ES384':
-      return generate('ec', { namedCurve: 'P-384' })
-    case 'ES512':
-      return generate('ec', { namedCurve: 'P-521' })
-    case 'PS256':
-    case 'RS256':
-      return generate('rsa', { modulusLength: 2048 })
-    case 'EdDSA':
-    case 'Ed25519':
-      return generate('ed25519')
-    case 'ML-DSA-44':
-      return generate('ml-dsa-44')
-    case 'ML-DSA-65':
-      return generate('ml-dsa-65')
-    case 'ML-DSA-87':
-      return generate('ml-dsa-87')
-  }
+const keyTypeOf: Readonly<Record<SignatureAlgorithm, KeyType>> = {
+  ES256: 'P-256',
+  ES384: 'P-384',
+  ES512: 'P-521',
+  PS256: 'RSA',
+  RS256: 'RSA',
+  EdDSA: 'Ed25519',
+  Ed25519: 'Ed25519',
+  'ML-DSA-44': 'ML-DSA-44',
+  'ML-DSA-65': 'ML-DSA-65',
+  'ML-DSA-87': 'ML-DSA-87',
 }
