@@ -78,7 +78,7 @@ export const law: Readonly<Record<string, Floors>> = {
 }
 
 /** What tests anywhere may take from outside their package. */
-const needs = ['conformance/requires.ts', 'conformance/postgres-server.ts']
+const needs = ['requires', 'postgres-server', 'redis-server'].map((name) => `conformance/${name}.ts`)
 const outside = /^(?:conformance|examples|bench)\//
 const worldly = /^node:(?!(?:buffer|crypto|net|url|util)$)/
 const impurities = [

@@ -1,4 +1,4 @@
-import type { Awaitable, Clock, DpopContext, JsonObject, Primitives } from '@holdfast/pop'
+import type { Awaitable, Clock, DpopContext, JsonObject, Primitives, Replay } from '@holdfast/pop'
 import type { Client } from './model/client.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
@@ -25,6 +25,8 @@ export interface Context {
   readonly fetchKeys: (uri: string, options?: { readonly fresh?: boolean }) => Promise<JsonObject>
   /** What checking DPoP proofs needs. */
   readonly dpop: DpopContext
+  /** Where used proofs are remembered, unless it is the store. */
+  readonly replay?: Replay
   /** Proofs that clients have shown, right or wrong. */
   readonly proofs: Attempts
   /** Failed client authentications. */

@@ -113,6 +113,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
   const clients = createClients(settings.clients, store)
   const random = nodePrimitives.random
   const turns = createTurns()
+  const replay = await openReplay(settings.replay, { now, report })
   const context: Context = {
     settings,
     now,
@@ -133,6 +134,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     registrations: createAttempts(now, registrationLimit),
     pairwise: createPairwise(encryptionKey),
     dpop: createDpopContext(encryptionKey, { now, primitives: nodePrimitives }),
+    ...(replay && { replay }),
     report,
   }
   const administration = createAdministration({
@@ -172,6 +174,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
       stopRenewing()
       await Promise.all([...listeners, ...management].map((each) => each.close()))
       await Promise.all(context.upstreams.map((each) => each.close()))
+      await replay?.close()
       await store.close()
     },
   }
@@ -182,6 +185,13 @@ async function openStore(settings: Settings['store'], report: (report: Report) =
   if (settings.postgres === undefined) return await openSqliteStore({ file: settings.file, report })
   const { openPostgresStore } = await import('./store/postgres.ts')
   return await openPostgresStore({ url: settings.postgres, connections: settings.connections, report })
+}
+
+/** The client of Redis is loaded where it is used. */
+async function openReplay({ redis, cluster }: Settings['replay'], context: Pick<Context, 'now' | 'report'>) {
+  if (!redis) return undefined
+  const { openRedisReplay } = await import('./outbound/redis.ts')
+  return await openRedisReplay(redis, cluster, context)
 }
 
 function directoryOf(

@@ -219,6 +219,10 @@ function requireAgreement(settings: Settings): void {
         `apis[${index}].scopeDescriptions: "${foreign}" is no scope of the API. Correct its name.`,
       )
   }
+  if (settings.replay.cluster && settings.replay.redis === undefined)
+    throw new SettingsError('replay.cluster: is for replay.redis. Write the nodes there, or remove it.')
+  if (settings.replay.redis && settings.replay.redis.length > 1 && !settings.replay.cluster)
+    throw new SettingsError('replay.redis: several servers are a cluster. Set replay.cluster: true, or name one.')
   requireRegistration(settings)
   requirePeople(settings)
 }

@@ -123,13 +123,13 @@ export async function verifyDpopProof(
   if (claims.htm !== request.method)
     throw new Refused('dpop_method_differs', { expected: request.method, seen: name(claims.htm) }) // (8)
   const url = requireUrl(claims.htu, request.url) // (9)
-  const { until, nextNonce } = await requireFresh(claims, nonces, context) // (10) (11)
+  const { made, until, nextNonce } = await requireFresh(claims, nonces, context) // (10) (11)
   if (request.accessToken !== undefined) await requireToken(claims.ath, request.accessToken, context.primitives) // (12)
 
   const identity = JSON.stringify([thumbprint, claims.htm, url, claims.jti])
   return {
     possession: vouch<DpopPossession>({ member: 'jkt', thumbprint }),
-    use: { key: encodeBase64url(await context.primitives.sha256(utf8.encode(identity))), expires: until },
+    use: { key: encodeBase64url(await context.primitives.sha256(utf8.encode(identity))), made, expires: until },
     ...(nextNonce !== undefined && { nextNonce }),
   }
 }
@@ -215,13 +215,13 @@ function requireUrl(htu: string, url: string): string {
 
 /**
  * Where a nonce counts, it says when the proof was made, and `iat` nothing. RFC 9449 §4.3 (11), §11.1.
- * @returns until when the proof would pass: so long its use is remembered
+ * @returns when the proof was made, and until when it would pass: so long its use is remembered
  */
 async function requireFresh(
   { iat, exp, nbf, nonce }: ProofClaims,
   policy: DpopPolicy['nonces'],
   { now, nonces }: DpopContext,
-): Promise<{ readonly until: Seconds; readonly nextNonce?: string }> {
+): Promise<{ readonly made: Seconds; readonly until: Seconds; readonly nextNonce?: string }> {
   const at = now()
   if (exp !== undefined && at >= exp) throw new Refused('dpop_stale', { expected: `before ${exp}`, seen: String(at) })
   if (nbf !== undefined && at < nbf - proofAhead)
@@ -231,7 +231,7 @@ async function requireFresh(
     if (nonce === undefined) throw new Refused('dpop_nonce_missing', { nonce: await nonces.issue(at) }) // (10)
     const made = typeof nonce === 'string' ? await nonces.find(nonce, at) : undefined
     if (made === undefined) throw new Refused('dpop_nonce_unknown', { nonce: await nonces.issue(at) }) // (10)
-    return { until: made + nonceLifetime, nextNonce: await nonces.issue(at) }
+    return { made, until: made + nonceLifetime, nextNonce: await nonces.issue(at) }
   }
   const isStale = at - iat > proofLifetime
   if (isStale || iat - at > proofAhead) {
@@ -240,7 +240,7 @@ async function requireFresh(
     if (policy === 'on-skew') throw new Refused('dpop_skewed', { ...seen, nonce: await nonces.issue(at) })
     throw new Refused(isStale ? 'dpop_stale' : 'dpop_early', seen)
   }
-  return { until: Math.ceil(iat) + proofLifetime }
+  return { made: iat, until: Math.ceil(iat) + proofLifetime }
 }
 
 async function requireToken(ath: unknown, accessToken: string, primitives: Pick<Primitives, 'sha256'>): Promise<void> {

@@ -6,6 +6,8 @@ import { Refused } from '../oauth/refusal.ts'
 export interface ProofUse {
   /** Base64url of a SHA-256 over key, method, address and `jti`: whose proof, for what. */
   readonly key: string
+  /** When the proof was made: what its nonce says, or its `iat`. */
+  readonly made: Seconds
   /** The last moment at which the proof could pass: until then, and in it, the use is remembered. */
   readonly expires: Seconds
 }

@@ -39,9 +39,10 @@ export function defineConfig(command: Command, terminal: Terminal): void {
 }
 
 /** The settings without what is secret in them. */
-export function redacted({ clients, people, store, ...rest }: Settings): JsonObject {
+export function redacted({ clients, people, store, replay, ...rest }: Settings): JsonObject {
   return withoutKeys({
     ...rest,
+    replay: { ...replay, ...(replay.redis && { redis: replay.redis.map(withoutPassword) }) },
     store: store.postgres === undefined ? store : { ...store, postgres: withoutPassword(store.postgres) },
     clients: clients.map(({ client_secret, client_secret_hash, ...client }) => ({
       ...client,
@@ -57,8 +58,8 @@ export function redacted({ clients, people, store, ...rest }: Settings): JsonObj
   })
 }
 
-function withoutPassword(postgres: string): string {
-  return postgres.replace(/:\/\/[^@/]*@/, '://[redacted]@').replace(/password=[^&]*/g, 'password=[redacted]')
+function withoutPassword(address: string): string {
+  return address.replace(/:\/\/[^@/]*@/, '://[redacted]@').replace(/password=[^&]*/g, 'password=[redacted]')
 }
 
 /** What follows from the settings and is easily overlooked. */

@@ -225,6 +225,20 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe('Where what must survive is kept.'),
+  replay: z
+    .strictObject({
+      redis: z
+        .array(z.string().min(1))
+        .min(1)
+        .max(100)
+        .optional()
+        .describe(
+          'Redis or Valkey in which used DPoP proofs are remembered, instead of the store: rediss://user:password@host:port, or the file that holds that.',
+        ),
+      cluster: z.boolean().default(false).describe('They are nodes of a cluster: some of them will do.'),
+    })
+    .prefault({})
+    .describe('Where used DPoP proofs are remembered.'),
   keys: z
     .strictObject({
       encryptionKey: file

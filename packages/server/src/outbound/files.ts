@@ -7,7 +7,7 @@ import type { TrustGroup } from './trust-groups.ts'
 
 /** The settings with the files read that they name: certificates and keys are PEM texts, other files absolute. */
 export function readFiles(settings: Settings, directory: string): Settings {
-  const { listen, mutualTls, pages, store, keys, outbound } = settings
+  const { listen, mutualTls, pages, store, replay, keys, outbound } = settings
   return {
     ...settings,
     listen: readListeners(listen, directory),
@@ -22,6 +22,7 @@ export function readFiles(settings: Settings, directory: string): Settings {
     },
     pages: { ...pages, ...(pages.logo !== undefined && { logo: readLogo(resolve(directory, pages.logo)) }) },
     ...readStore(store, keys, directory),
+    replay: { ...replay, ...(replay.redis && { redis: replay.redis.map((each) => readRedis(each, directory)) }) },
     outbound: {
       ...outbound,
       ...(outbound.ca !== undefined && { ca: readAuthorities(outbound.ca, 'outbound.ca', directory) }),
@@ -43,12 +44,25 @@ function readStore(
 
 /** The address itself, or a file that holds it, since there is a password in it. */
 function readAddress(written: string, directory: string): string {
-  const isAddress = (text: string) => /^postgres(ql)?:\/\/[^\s]+$/.test(text) && URL.canParse(text)
-  const text = isAddress(written) ? written : readText(resolve(directory, written), 'store.postgres').trim()
-  if (isAddress(text)) return text
+  const address = findAddress(written, /^postgres(ql)?:$/, 'store.postgres', directory)
+  if (address !== undefined) return address
   throw new SettingsError(
     'store.postgres: is no address of a database. Write postgres://user:password@host/database, or the file that holds that.',
   )
+}
+
+function readRedis(written: string, directory: string): string {
+  const address = findAddress(written, /^rediss?:$/, 'replay.redis', directory)
+  if (address !== undefined) return address
+  throw new SettingsError(
+    'replay.redis: is no address of a server. Write rediss://user:password@host:port, or the file that holds that.',
+  )
+}
+
+function findAddress(written: string, protocol: RegExp, where: string, directory: string): string | undefined {
+  const isAddress = (text: string) => URL.canParse(text) && protocol.test(new URL(text).protocol)
+  const text = isAddress(written) ? written : readText(resolve(directory, written), where).trim()
+  return isAddress(text) ? text : undefined
 }
 
 /** The listeners with the files read that hold their certificates and keys. @throws {@link SettingsError} */

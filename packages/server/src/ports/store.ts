@@ -28,6 +28,8 @@ export interface Use {
   readonly key: string
   /** Until when the use must be remembered. */
   readonly expires: Seconds
+  /** When it was made: of a proof. */
+  readonly made?: Seconds
 }
 
 /**

@@ -1,4 +1,12 @@
-import { type Confirmation, type JsonObject, type Reason, Refused, type Seconds } from '@holdfast/pop'
+import {
+  type Confirmation,
+  type JsonObject,
+  type Reason,
+  Refused,
+  type Replay,
+  requireFirstUse,
+  type Seconds,
+} from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Authorization, RefreshToken } from '../model/authorization.ts'
 import type { AccessGrant, ReferenceToken } from '../model/reference-token.ts'
@@ -26,7 +34,7 @@ export interface Issuance {
 }
 
 /** What issuing needs. */
-type Issuing = Pick<Context, 'settings' | 'store' | 'signer' | 'primitives' | 'now'>
+type Issuing = Pick<Context, 'settings' | 'store' | 'replay' | 'signer' | 'primitives' | 'now'>
 
 /** An access token that has just come to be, and what goes with it. */
 export interface Issued {
@@ -72,7 +80,7 @@ export async function issue(issuance: Issuance, context: Issuing): Promise<Issue
 }
 
 /** Uses up what an authenticated request brought that issues nothing. @throws {@link Refused} `assertion_replayed`, `dpop_replayed` */
-export async function useUp(uses: readonly Use[], context: Pick<Context, 'store'>): Promise<void> {
+export async function useUp(uses: readonly Use[], context: Pick<Context, 'store' | 'replay' | 'now'>): Promise<void> {
   if (uses.length > 0) await record({ uses }, context)
 }
 
@@ -109,9 +117,19 @@ function recordsOf(issuance: Issuance, life: Life, { handle, refreshToken }: Han
   }
 }
 
-async function record(records: Issue, { store }: Pick<Context, 'store'>): Promise<void> {
-  const outcome = await store.issue(records)
+async function record(records: Issue, context: Pick<Context, 'store' | 'replay' | 'now'>): Promise<void> {
+  const left = context.replay ? await markProofs(records, context.replay, context.now()) : records
+  if (left.uses.length === 0 && Object.keys(left).length === 1) return
+  const outcome = await context.store.issue(left)
   if (!outcome.issued) throw new Refused(reasons[outcome.lost])
+}
+
+/** Where used proofs are remembered elsewhere, that comes first: a proof may be lost to a request that fails, never the other way round. */
+async function markProofs({ uses, ...records }: Issue, replay: Replay, now: Seconds): Promise<Issue> {
+  for (const { kind, key, made = now, expires } of uses) {
+    if (kind === 'proof') await requireFirstUse({ key, made, expires }, replay, now)
+  }
+  return { ...records, uses: uses.filter(({ kind }) => kind !== 'proof') }
 }
 
 /** Who lost was too late, no more: others used it up in the same moment. */

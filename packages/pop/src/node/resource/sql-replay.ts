@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Seconds } from '../../foundation/clock.ts'
 import type { Replay } from '../../proof/replay.ts'
+import { within } from './within.ts'
 
 /** Runs one statement with parameters `$1`, `$2`: the `query` of a `pg` pool fits. */
 export type SqlQuery = (
@@ -62,18 +62,5 @@ export function createSqlReplay(query: SqlQuery, { timeout = 1000 }: { readonly 
       if (rowCount !== 0 && rowCount !== 1) throw new Error(`The replay memory added ${rowCount} rows instead of one.`)
       return rowCount === 1
     },
-  }
-}
-
-async function within<Value>(milliseconds: number, answer: Promise<Value>): Promise<Value> {
-  const ended = new AbortController()
-  const end = async (): Promise<never> => {
-    await pause(milliseconds, undefined, { signal: ended.signal, ref: false })
-    throw new Error(`The replay memory has not answered within ${milliseconds} ms.`)
-  }
-  try {
-    return await Promise.race([answer, end()])
-  } finally {
-    ended.abort()
   }
 }

@@ -1,0 +1,140 @@
+import { hash, randomUUID } from 'node:crypto'
+import { Cluster, Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { type RedisServer, startRedis, startRedisCluster } from '../../../../../conformance/redis-server.ts'
+import { requirePrograms } from '../../../../../conformance/requires.ts'
+import type { ProofUse } from '../../proof/replay.ts'
+import { createRedisReplay, requireNoEviction } from './redis-replay.ts'
+
+/** The memory begins at the second at which it is asked first, so tests ask later. */
+const began = 1_800_000_000
+const now = began + 5
+
+function newUse(changes: Partial<ProofUse> = {}): ProofUse {
+  return { key: hash('sha256', randomUUID(), 'base64url'), made: now, expires: now + 60, ...changes }
+}
+
+requirePrograms('redis-server', 'redis-cli')('[RFC9449-11.1] a replay memory in Redis', () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await startRedis('--maxmemory-policy', 'noeviction')
+    await createRedisReplay(connect()).begin(began)
+  })
+  afterAll(() => server?.stop())
+
+  function connect(url = server.url): Redis {
+    const redis = new Redis(url, { maxRetriesPerRequest: 0, enableOfflineQueue: true })
+    redis.on('error', () => {})
+    onEnd(redis)
+    return redis
+  }
+  const open: (Redis | Cluster)[] = []
+  const onEnd = (redis: Redis | Cluster) => void open.push(redis)
+  afterAll(() => {
+    for (const redis of open) redis.disconnect()
+  })
+
+  it('takes a proof once', async () => {
+    const replay = createRedisReplay(connect())
+    const use = newUse()
+    expect(await replay.use(use, now)).toBe(true)
+    expect(await replay.use(use, now)).toBe(false)
+    expect(await replay.use(newUse(), now)).toBe(true)
+  })
+
+  it('[F14] takes a proof once of 64 at once, over two connections', async () => {
+    const replays = [createRedisReplay(connect()), createRedisReplay(connect())]
+    for (let round = 0; round < 20; round++) {
+      const use = newUse()
+      const callers = Array.from({ length: 64 }, (_, index) => replays[index % 2]?.use(use, now))
+      expect((await Promise.all(callers)).filter(Boolean)).toHaveLength(1)
+    }
+  })
+
+  it('forgets it a minute after it could pass last, and no sooner', async () => {
+    const redis = connect()
+    const use = newUse()
+    const replay = createRedisReplay(redis, { prefix: 'life' })
+    await replay.begin(began)
+    await replay.use(use, now)
+    const [key] = (await redis.keys('life:*')).filter((each) => each.endsWith(use.key))
+    const left = await redis.pttl(key ?? '')
+    expect(left).toBeGreaterThan(119_000)
+    expect(left).toBeLessThanOrEqual(120_000)
+  })
+
+  it('[F13] takes nothing that was made until it began: another one may have been emptied', async () => {
+    const replay = createRedisReplay(connect(), { prefix: 'fresh' })
+    const first = newUse({ made: began })
+    await expect(replay.use(first, began)).rejects.toThrow('began after')
+    expect(await replay.use({ ...first, made: began + 1 }, began)).toBe(true)
+  })
+
+  it('[F13] takes no proof twice when it was emptied in between', async () => {
+    const redis = connect()
+    const replay = createRedisReplay(redis, { prefix: 'emptied' })
+    await replay.begin(began)
+    const uses = Array.from({ length: 64 }, () => newUse())
+    for (const use of uses) expect(await replay.use(use, now)).toBe(true)
+    await redis.flushall()
+    const again = await Promise.allSettled(uses.map((use) => replay.use(use, now + 1)))
+    expect(again.filter((each) => each.status === 'fulfilled' && each.value)).toEqual([])
+  })
+
+  it.each([
+    ['allkeys-lru', false],
+    ['volatile-ttl', false],
+    ['noeviction', true],
+  ])('[F13] says of maxmemory-policy %s whether it will do: %s', async (policy, will) => {
+    const redis = connect()
+    await redis.config('SET', 'maxmemory-policy', policy)
+    onTestFinished(async () => void (await redis.config('SET', 'maxmemory-policy', 'noeviction')))
+    const looked = await requireNoEviction(redis).then(
+      () => true,
+      () => false,
+    )
+    expect(looked).toBe(will)
+  })
+
+  it('[F12] fails within its time when the server hangs, and goes on when that does', async () => {
+    const replay = createRedisReplay(connect(), { prefix: 'hung' })
+    await replay.begin(began)
+    await replay.use(newUse(), now)
+    server.signal('SIGSTOP')
+    const asked = performance.now()
+    await expect(replay.use(newUse(), now)).rejects.toThrow('250 ms')
+    expect(performance.now() - asked).toBeLessThan(1000)
+    server.signal('SIGCONT')
+    expect(await replay.use(newUse(), now)).toBe(true)
+  })
+
+  it('[F12] fails when the server is gone', async () => {
+    const other = await startRedis()
+    onTestFinished(() => other.stop())
+    const replay = createRedisReplay(connect(other.url))
+    await replay.begin(began)
+    await other.kill()
+    await expect(replay.use(newUse(), now)).rejects.toThrow()
+  })
+
+  describe('that is a cluster', () => {
+    let nodes: readonly RedisServer[]
+    beforeAll(async () => {
+      nodes = await startRedisCluster()
+    })
+    afterAll(() => Promise.all((nodes ?? []).map((node) => node.stop())))
+
+    it('takes each proof once, wherever it lies', async () => {
+      const cluster = new Cluster(nodes.map(({ port }) => ({ host: '127.0.0.1', port })))
+      onEnd(cluster)
+      const replay = createRedisReplay(cluster, { timeout: 5000 })
+      await replay.begin(began)
+      const uses = Array.from({ length: 200 }, () => newUse())
+      expect(new Set(await Promise.all(uses.map((use) => replay.use(use, now))))).toEqual(new Set([true]))
+      expect(new Set(await Promise.all(uses.map((use) => replay.use(use, now))))).toEqual(new Set([false]))
+      const sizes = await Promise.all(cluster.nodes('master').map((node) => node.dbsize()))
+      expect(Math.min(...sizes)).toBeGreaterThan(0)
+      await requireNoEviction(cluster)
+    })
+  })
+})

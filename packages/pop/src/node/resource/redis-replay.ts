@@ -1,0 +1,90 @@
+import type { Seconds } from '../../foundation/clock.ts'
+import type { Replay } from '../../proof/replay.ts'
+import { within } from './within.ts'
+
+/** What is needed of a client of Redis or Valkey: those of `ioredis` fit, for one server and for a cluster. */
+export interface RedisClient {
+  eval(script: string, keyCount: number, ...parameters: (string | number)[]): Promise<unknown>
+  setnx(key: string, value: number): Promise<number>
+  info(section: string): Promise<string>
+  /** A cluster's own. */
+  nodes?(role: 'master'): readonly { info(section: string): Promise<string> }[]
+}
+
+/**
+ * Records a use, in a memory that says since when it is whole. An empty one begins now, and what was made before it
+ * began could have been used already.
+ */
+const script = `
+local began = redis.call('get', KEYS[1])
+if not began then
+  began = ARGV[1]
+  redis.call('set', KEYS[1], began)
+end
+if tonumber(ARGV[2]) <= tonumber(began) then return -1 end
+if redis.call('set', KEYS[2], '1', 'PX', ARGV[3], 'NX') then return 1 end
+return 0
+`
+
+/** In how many shares a cluster keeps the memory: the uses of each lie together with the moment since when it is whole. */
+const clusterShares = 64
+
+/** What two clocks may differ by without one forgetting what another still takes. */
+const margin: Seconds = 60
+
+/** A replay memory that has to begin. */
+export interface RedisReplay extends Replay {
+  /** Begins the memory where it is empty. Unless somebody does, the first use begins it, and is declined. */
+  readonly begin: (now: Seconds) => Promise<void>
+}
+
+/**
+ * Creates a replay memory in Redis or Valkey, one server or a cluster, which all processes share.
+ *
+ * It fails closed. A server that was emptied or has lost its data remembers nothing, and says so: proofs that were made
+ * before are declined with 503, and the next ones pass. One that may evict what it remembers (`maxmemory-policy` other
+ * than `noeviction`) is found by {@link requireNoEviction}. A failover to a replica that has not seen the last moments
+ * cannot be noticed: let the primary wait for a replica (`min-replicas-to-write`) where that matters.
+ *
+ * @param prefix of all keys, for servers that do other things too
+ * @param timeout milliseconds after which an answer is no longer waited for: the request is declined then
+ */
+export function createRedisReplay(
+  redis: RedisClient,
+  { prefix = 'holdfast', timeout = 250 }: { readonly prefix?: string; readonly timeout?: number } = {},
+): RedisReplay {
+  const shares = redis.nodes ? clusterShares : 1
+  const nameOf = (share: number): string => `${prefix}:{${share}}`
+  return {
+    async begin(now) {
+      const begun = Array.from({ length: shares }, (_, share) => redis.setnx(`${nameOf(share)}:began`, now))
+      await within(4 * timeout, Promise.all(begun))
+    },
+    async use({ key, made, expires }, now) {
+      const share = nameOf(shareOf(key, shares))
+      const life = Math.ceil((expires - now + margin) * 1000)
+      const recorded = redis.eval(script, 2, `${share}:began`, `${share}:${key}`, now, made, life)
+      const outcome = await within(timeout, recorded)
+      if (outcome === -1) throw new Error('The replay memory began after the proof was made.')
+      if (outcome !== 0 && outcome !== 1) throw new Error('The replay memory gave an answer that is none.')
+      return outcome === 1
+    },
+  }
+}
+
+/**
+ * Looks whether a server would sooner decline a write than forget something.
+ * @throws Error when it would not, or does not answer
+ */
+export async function requireNoEviction(redis: RedisClient): Promise<void> {
+  for (const node of redis.nodes?.('master') ?? [redis]) {
+    const policy = /^maxmemory_policy:(\S+)/m.exec(await node.info('memory'))?.[1]
+    if (policy !== 'noeviction')
+      throw new Error(`maxmemory-policy is ${policy ?? 'unknown'}: used proofs would be forgotten. Set noeviction.`)
+  }
+}
+
+/** Keys are hashes: any two characters spread them evenly. */
+function shareOf(key: string, shares: number): number {
+  return (key.charCodeAt(0) * 31 + key.charCodeAt(1)) % shares
+}

@@ -1,0 +1,97 @@
+import type { Clock, Replay } from '@holdfast/pop'
+import { createRedisReplay, requireNoEviction } from '@holdfast/pop/resource/node'
+import { Cluster, Redis } from 'ioredis'
+import type { Report } from '../ports/report.ts'
+import { SettingsError } from '../settings.ts'
+
+/** The memory of used proofs, and its connections. */
+export interface ReplayMemory extends Replay {
+  readonly close: () => Promise<void>
+}
+
+/** How often it is looked whether the server would forget something; failures are told at most so often, in milliseconds. */
+const lookEvery = 30_000
+const tellEvery = 10_000
+
+/** Nothing is queued for a server that is away: a request is declined at once, and its client comes again. */
+const connection = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  connectTimeout: 2000,
+  commandTimeout: 1000,
+  retryStrategy: (attempt: number) => Math.min(100 * attempt, 2000),
+} as const
+
+/**
+ * Opens the memory of used proofs in Redis or Valkey. While it is away, or would forget something, proofs are declined with
+ * 503; everything else goes on.
+ * @throws {@link SettingsError} when it would forget something already
+ */
+export async function openRedisReplay(
+  addresses: readonly string[],
+  isCluster: boolean,
+  { now, report }: { readonly now: Clock; readonly report: (report: Report) => void },
+): Promise<ReplayMemory> {
+  const redis = connect(addresses, isCluster)
+  const replay = createRedisReplay(redis)
+  let told = 0
+  const tell = (cause: unknown) => {
+    if (Date.now() - told < tellEvery) return
+    told = Date.now()
+    report({ level: 'warn', event: 'replay_unavailable', cause })
+  }
+  redis.on('error', tell)
+  const first = Promise.withResolvers<void>()
+  redis.once('ready', first.resolve)
+  setTimeout(first.resolve, connection.connectTimeout).unref()
+  await first.promise
+
+  let unfit: unknown
+  const look = async (): Promise<void> => {
+    try {
+      await requireNoEviction(redis)
+      await replay.begin(now())
+      unfit = undefined
+    } catch (cause) {
+      unfit = cause
+      tell(cause)
+    }
+  }
+  await look()
+  if (redis.status === 'ready' && unfit instanceof Error) {
+    redis.disconnect()
+    throw new SettingsError(`replay.redis: ${unfit.message}`)
+  }
+  const looking = setInterval(() => void look(), lookEvery).unref()
+  redis.on('ready', () => void look())
+  return {
+    use: async (use, now) => {
+      if (unfit) throw unfit
+      return await replay.use(use, now)
+    },
+    close: async () => {
+      clearInterval(looking)
+      redis.removeAllListeners('ready')
+      redis.disconnect()
+    },
+  }
+}
+
+function connect(addresses: readonly string[], isCluster: boolean): Redis | Cluster {
+  const [first = ''] = addresses
+  if (!isCluster) return new Redis(first, connection)
+  const { username, password, protocol } = new URL(first)
+  const own = {
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+    ...(protocol === 'rediss:' && { tls: {} }),
+  }
+  return new Cluster(
+    addresses.map((each) => ({ host: new URL(each).hostname, port: Number(new URL(each).port || 6379) })),
+    {
+      enableOfflineQueue: false,
+      clusterRetryStrategy: connection.retryStrategy,
+      redisOptions: { ...own, connectTimeout: connection.connectTimeout, commandTimeout: connection.commandTimeout },
+    },
+  )
+}
