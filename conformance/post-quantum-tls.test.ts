@@ -192,9 +192,9 @@ async function groupOf(port: number, options: ConnectionOptions = {}): Promise<s
     const connecting = connect({ host: '127.0.0.1', port, servername: 'localhost', ca: server.ca, ...options })
     connecting.once('secureConnect', () => resolve(connecting)).once('error', reject)
   })
-  const info: { readonly name?: string } | null = socket.getEphemeralKeyInfo()
+  const info = socket.getEphemeralKeyInfo()
   socket.destroy()
-  return info?.name
+  return info && 'name' in info ? info.name : undefined
 }
 
 function listening(one: Server): Promise<void> {
