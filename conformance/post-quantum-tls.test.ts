@@ -6,7 +6,9 @@ import {
   type CertificatePair,
   createCertificateAuthority,
   createClientCertificate,
+  derOf,
   issueCertificate,
+  pemOf,
 } from '@holdfast/pop/certificates'
 import { MutualTls } from '@holdfast/pop/client/node'
 import { clientCertificateTlsOptions, createGuard, protect, tlsOptions } from '@holdfast/pop/resource/node'
@@ -127,6 +129,15 @@ describe.each(kinds)('client certificates with a key of %s', (keyType) => {
     const twin = await createCertificateAuthority({ name: 'Root', keyType })
     const forged = await issueCertificate({ ...usual, subject: 'vouched', keyType, issuer: twin })
     const refusal = await declined(server, bySelf(`vouched-${keyType}`, forged))
+    expect(refusal).toMatchObject({ status: 401, error: 'invalid_client', reason: 'client_certificate_path' })
+  })
+
+  it('[RFC8705-2.1-1] authenticate nobody with another bit in the signature of the CA', async () => {
+    const { certificate, key } = family(keyType).vouched
+    const der = derOf(certificate)
+    const at = der.length - 1000
+    der[at] = (der[at] ?? 0) ^ 1
+    const refusal = await declined(server, bySelf(`vouched-${keyType}`, { certificate: pemOf(der), key }))
     expect(refusal).toMatchObject({ status: 401, error: 'invalid_client', reason: 'client_certificate_path' })
   })
 
