@@ -80,7 +80,7 @@ describe('RFC 9964 §6 the thumbprint of a key', () => {
     ['ML-DSA-44', 'T4xl70S7MT6Zeq6r9V9fPJGVn76wfnXJ21-gyo0Gu6o'],
     ['ML-DSA-65', 'Suiu29qbfuaBaR4Ats-c6XQBePB_OpAxAwcTR_0KXVM'],
     ['ML-DSA-87', 'tRn1JNIkgMsABVQBlXeDHxAIcclh-2IX0UdDEzPt5XU'],
-  ] as const)('is for %s and the seed of zeros the one of the examples', (alg, thumbprint) => {
+  ] as const)('[RFC9964-6-1] is for %s and the seed of zeros the one of the examples', (alg, thumbprint) => {
     expect(thumbprintOf(zeroSeedKey(alg))).toBe(thumbprint)
   })
 })
@@ -92,13 +92,13 @@ describe('RFC 9964 §5 signatures', () => {
   const isGood = (text: string, alg: (typeof sizes)[number] = 'ML-DSA-44') =>
     key && nodePrimitives.verify(alg, key, Buffer.from(text), Buffer.from(signature, 'base64url'))
 
-  it('the example verifies, and nothing else with its signature', () => {
+  it('[RFC9964-5-1] the example verifies, and nothing else with its signature', () => {
     expect(isGood(`${header}.${payload}`)).toBe(true)
     expect(isGood(`${header}.${payload}A`)).toBe(false)
     expect(isGood(`${header}.${payload}`, 'ML-DSA-65')).toBe(false)
   })
 
-  it('the example verifies for jose as well', async () => {
+  it('[RFC9964-5-1] the example verifies for jose as well', async () => {
     const { protectedHeader } = await compactVerify(example, publicJwkOf(zeroSeedKey('ML-DSA-44')))
     expect(protectedHeader.kid).toBe(thumbprintOf(zeroSeedKey('ML-DSA-44')))
   })
@@ -118,7 +118,7 @@ describe('RFC 9964 §3 a JWK of type AKP', () => {
     ['with a shorter pub', { pub: jwk.pub.slice(4) }],
     ['with a pub in ordinary base64', { pub: `${jwk.pub.slice(0, -4)}+/==` }],
     ['with its seed', { priv: 'A'.repeat(43) }],
-  ])('is none %s', (_, changes) => {
+  ])('[RFC9964-3-1, RFC9964-3-2, RFC9964-3-3, RFC9964-7.3-1] is none %s', (_, changes) => {
     expect(parsePublicJwk({ ...jwk, ...changes })).toBeUndefined()
   })
 })
@@ -149,13 +149,16 @@ describe('access tokens', () => {
     expect(verdict).toMatchObject({ admitted: false, reason: 'token_signature' })
   })
 
-  it.each(algorithms)('by %s name a key that is published without its private half', async (algorithm) => {
-    const { kid } = headerOf(await tokenBy(algorithm))
-    const jwk = (await published()).keys.find((each) => each.kid === kid)
-    const key = parsePublicJwk(jwk)
-    expect(jwk).toEqual({ ...key, alg: algorithm, use: 'sig', kid })
-    expect(key && isKeyFor(algorithm, key)).toBe(true)
-  })
+  it.each(algorithms)(
+    '[RFC9964-3-3] by %s name a key that is published without its private half',
+    async (algorithm) => {
+      const { kid } = headerOf(await tokenBy(algorithm))
+      const jwk = (await published()).keys.find((each) => each.kid === kid)
+      const key = parsePublicJwk(jwk)
+      expect(jwk).toEqual({ ...key, alg: algorithm, use: 'sig', kid })
+      expect(key && isKeyFor(algorithm, key)).toBe(true)
+    },
+  )
 })
 
 describe('RFC 8725 §3.1 each key is for its own algorithm', () => {

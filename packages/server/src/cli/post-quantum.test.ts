@@ -79,6 +79,18 @@ describe.each(kinds)('the command line with a key of %s', (kind) => {
     }
   })
 
+  it.each([
+    ['a shorter seed', { priv: 'A'.repeat(42) }],
+    ['the expanded key', { priv: 'A'.repeat(3414) }],
+    ['a seed of another pub', { priv: 'A'.repeat(43) }],
+    ['no alg', { alg: undefined }],
+    ['no pub', { pub: undefined }],
+  ])('[RFC9964-4-1, RFC9964-7.3-1, RFC9964-7.4-1] exits 66 for a private JWK with %s', async (_, wrong) => {
+    const jwk = createPrivateKey(read(`${kind}.key`)).export({ format: 'jwk' })
+    writeFileSync(join(directory, 'wrong.jwk'), JSON.stringify({ ...jwk, ...wrong }))
+    expect((await tokenOf(kind, 'wrong.jwk')).code).toBe(66)
+  })
+
   it('says that a changed token is invalid', async () => {
     const token = (await tokenOf(kind)).out.trim()
     const at = token.lastIndexOf('.') + 100
