@@ -8,17 +8,16 @@ interface Particulars {
   /** None where the algorithm hashes by itself. */
   readonly digest: string | null
   readonly options?: Omit<SignKeyObjectInput, 'key'>
-  /** Of a signature, where Node would take others: r and s at the size of the curve. RFC 7518 §3.4. */
-  readonly length?: number
 }
 
+/** r and s at the size of the curve, and nothing else. RFC 7518 §3.4. */
 const options = { dsaEncoding: 'ieee-p1363' } as const
 
 /** RFC 7518 §3.3 to §3.5, RFC 8037 §3.1, RFC 9864 §2.2, RFC 9964 §5. */
 const particulars: Readonly<Record<SignatureAlgorithm, Particulars>> = {
-  ES256: { keyType: 'P-256', digest: 'sha256', options, length: 64 },
-  ES384: { keyType: 'P-384', digest: 'sha384', options, length: 96 },
-  ES512: { keyType: 'P-521', digest: 'sha512', options, length: 132 },
+  ES256: { keyType: 'P-256', digest: 'sha256', options },
+  ES384: { keyType: 'P-384', digest: 'sha384', options },
+  ES512: { keyType: 'P-521', digest: 'sha512', options },
   PS256: {
     keyType: 'RSA',
     digest: 'sha256',
@@ -53,6 +52,6 @@ export function isSignatureBy(
   data: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  const { digest, options, length = signature.length } = particulars[algorithm]
-  return signature.length === length && verify(digest, data, { key, ...options }, signature)
+  const { digest, options } = particulars[algorithm]
+  return verify(digest, data, { key, ...options }, signature)
 }
