@@ -6,7 +6,9 @@ import {
   type CertificatePair,
   createCertificateAuthority,
   createClientCertificate,
+  derOf,
   issueCertificate,
+  pemOf,
 } from '@holdfast/pop/certificates'
 import { MutualTls } from '@holdfast/pop/client/node'
 import { clientCertificateTlsOptions, createGuard, protect, tlsOptions } from '@holdfast/pop/resource/node'
@@ -130,6 +132,15 @@ describe.each(kinds)('client certificates with a key of %s', (keyType) => {
     expect(refusal).toMatchObject({ status: 401, error: 'invalid_client', reason: 'client_certificate_path' })
   })
 
+  it('[RFC8705-2.1-1] authenticate nobody with another bit in the signature of the CA', async () => {
+    const { certificate, key } = family(keyType).vouched
+    const der = derOf(certificate)
+    const at = der.length - 1000
+    der[at] = (der[at] ?? 0) ^ 1
+    const refusal = await declined(server, bySelf(`vouched-${keyType}`, { certificate: pemOf(der), key }))
+    expect(refusal).toMatchObject({ status: 401, error: 'invalid_client', reason: 'client_certificate_path' })
+  })
+
   it('[RFC8705-2.2-1] authenticate a client that registered them', async () => {
     expect((await bySelf(`pinned-${keyType}`, family(keyType).pinned)).status).toBe(200)
     const refusal = await declined(server, bySelf(`pinned-${keyType}`, await make()))
@@ -192,9 +203,9 @@ async function groupOf(port: number, options: ConnectionOptions = {}): Promise<s
     const connecting = connect({ host: '127.0.0.1', port, servername: 'localhost', ca: server.ca, ...options })
     connecting.once('secureConnect', () => resolve(connecting)).once('error', reject)
   })
-  const info: { readonly name?: string } | null = socket.getEphemeralKeyInfo()
+  const info = socket.getEphemeralKeyInfo()
   socket.destroy()
-  return info?.name
+  return info && 'name' in info ? info.name : undefined
 }
 
 function listening(one: Server): Promise<void> {

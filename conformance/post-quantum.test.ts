@@ -1,15 +1,17 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { createServer, type Server, type ServerOptions } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { isKeyFor, parsePublicJwk, thumbprintInput } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { MutualTls } from '@holdfast/pop/client/node'
-import { createGuard } from '@holdfast/pop/resource/node'
+import { createGuard, protect, tlsOptions } from '@holdfast/pop/resource/node'
 import { createTestIssuer, createTestProofKey, inboundWith, signProof, testNow } from '@holdfast/pop/testing'
 import type { SettingsInput } from 'holdfast'
 import { compactVerify, createLocalJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { allow, redeem, startPeopleServer } from './authorized.ts'
-import { assertion, assertionType, baseClients, claimsOf, declined, type Harness } from './harness.ts'
+import { api, assertion, assertionType, baseClients, claimsOf, declined, type Harness } from './harness.ts'
 
 const algorithms = [
   'ES256',
@@ -78,7 +80,7 @@ describe('RFC 9964 §6 the thumbprint of a key', () => {
     ['ML-DSA-44', 'T4xl70S7MT6Zeq6r9V9fPJGVn76wfnXJ21-gyo0Gu6o'],
     ['ML-DSA-65', 'Suiu29qbfuaBaR4Ats-c6XQBePB_OpAxAwcTR_0KXVM'],
     ['ML-DSA-87', 'tRn1JNIkgMsABVQBlXeDHxAIcclh-2IX0UdDEzPt5XU'],
-  ] as const)('is for %s and the seed of zeros the one of the examples', (alg, thumbprint) => {
+  ] as const)('[RFC9964-6-1] is for %s and the seed of zeros the one of the examples', (alg, thumbprint) => {
     expect(thumbprintOf(zeroSeedKey(alg))).toBe(thumbprint)
   })
 })
@@ -90,13 +92,13 @@ describe('RFC 9964 §5 signatures', () => {
   const isGood = (text: string, alg: (typeof sizes)[number] = 'ML-DSA-44') =>
     key && nodePrimitives.verify(alg, key, Buffer.from(text), Buffer.from(signature, 'base64url'))
 
-  it('the example verifies, and nothing else with its signature', () => {
+  it('[RFC9964-5-1] the example verifies, and nothing else with its signature', () => {
     expect(isGood(`${header}.${payload}`)).toBe(true)
     expect(isGood(`${header}.${payload}A`)).toBe(false)
     expect(isGood(`${header}.${payload}`, 'ML-DSA-65')).toBe(false)
   })
 
-  it('the example verifies for jose as well', async () => {
+  it('[RFC9964-5-1] the example verifies for jose as well', async () => {
     const { protectedHeader } = await compactVerify(example, publicJwkOf(zeroSeedKey('ML-DSA-44')))
     expect(protectedHeader.kid).toBe(thumbprintOf(zeroSeedKey('ML-DSA-44')))
   })
@@ -113,10 +115,10 @@ describe('RFC 9964 §3 a JWK of type AKP', () => {
     ['with the alg of another size', { alg: 'ML-DSA-44' }],
     ['with an alg that no key has', { alg: 'ML-DSA-66' }],
     ['without pub', { pub: undefined }],
-    ['with a shorter pub', { pub: jwk.pub?.slice(4) }],
-    ['with a pub in ordinary base64', { pub: `${jwk.pub?.slice(0, -4)}+/==` }],
+    ['with a shorter pub', { pub: jwk.pub.slice(4) }],
+    ['with a pub in ordinary base64', { pub: `${jwk.pub.slice(0, -4)}+/==` }],
     ['with its seed', { priv: 'A'.repeat(43) }],
-  ])('is none %s', (_, changes) => {
+  ])('[RFC9964-3-1, RFC9964-3-2, RFC9964-3-3, RFC9964-7.3-1] is none %s', (_, changes) => {
     expect(parsePublicJwk({ ...jwk, ...changes })).toBeUndefined()
   })
 })
@@ -147,13 +149,16 @@ describe('access tokens', () => {
     expect(verdict).toMatchObject({ admitted: false, reason: 'token_signature' })
   })
 
-  it.each(algorithms)('by %s name a key that is published without its private half', async (algorithm) => {
-    const { kid } = headerOf(await tokenBy(algorithm))
-    const jwk = (await published()).keys.find((each) => each.kid === kid)
-    const key = parsePublicJwk(jwk)
-    expect(jwk).toEqual({ ...key, alg: algorithm, use: 'sig', kid })
-    expect(key && isKeyFor(algorithm, key)).toBe(true)
-  })
+  it.each(algorithms)(
+    '[RFC9964-3-3] by %s name a key that is published without its private half',
+    async (algorithm) => {
+      const { kid } = headerOf(await tokenBy(algorithm))
+      const jwk = (await published()).keys.find((each) => each.kid === kid)
+      const key = parsePublicJwk(jwk)
+      expect(jwk).toEqual({ ...key, alg: algorithm, use: 'sig', kid })
+      expect(key && isKeyFor(algorithm, key)).toBe(true)
+    },
+  )
 })
 
 describe('RFC 8725 §3.1 each key is for its own algorithm', () => {
@@ -221,6 +226,55 @@ describe('proofs', () => {
   })
 })
 
+describe('an API that takes a proof and a token by ML-DSA-87 over TLS', () => {
+  const key = createTestProofKey('ML-DSA-87')
+  let roomy: Server
+  let narrow: Server
+  beforeAll(async () => {
+    const guard = createGuard(
+      { issuer: server.issuer, identifier: api, dpop: { algorithms: ['ML-DSA-87'] } },
+      { fetch: outgoing.fetch, now: () => server.freeze() },
+    )
+    const { certificate: cert = '', key: serverKey = '' } = server.settings.listen.public
+    const start = async (options: ServerOptions): Promise<Server> => {
+      const handler = protect(guard, (_, response, { token }) => response.end(JSON.stringify(token.confirmation)))
+      const started = createServer({ ...tlsOptions, ...options, cert, key: serverKey }, handler)
+      await new Promise<void>((resolve) => started.listen(0, '127.0.0.1', resolve))
+      return started
+    }
+    roomy = await start({ maxHeaderSize: 32_768 })
+    narrow = await start({})
+  })
+  afterAll(async () => {
+    for (const each of [roomy, narrow]) await new Promise((resolve) => each.close(resolve))
+  })
+
+  const call = async (on: Server, proofBy = key) => {
+    const { json } = await server.token({}, { headers: { dpop: proofFor('/token', key) } })
+    const accessToken: string = json.access_token
+    expect(headerOf(accessToken).alg).toBe('ML-DSA-87')
+    const dpop = signProof(proofBy, { method: 'GET', url: `${api}/orders`, accessToken, now: server.freeze() })
+    const headers = { authorization: `DPoP ${accessToken}`, dpop }
+    // as: a TCP server that listens has an address of this kind.
+    return server.send({ on: (on.address() as AddressInfo).port, method: 'GET', path: '/orders', headers })
+  }
+
+  it('[RFC9449-7.1-1] admits the holder of the key', async () => {
+    const answer = await call(roomy)
+    expect(answer).toMatchObject({ status: 200, json: { jkt: thumbprintOf(key.key) } })
+  })
+
+  it('refuses another key of the same kind', async () => {
+    const answer = await call(roomy, createTestProofKey('ML-DSA-87'))
+    expect(answer.status).toBe(401)
+    expect(answer.headers['www-authenticate']).toMatch(/^DPoP .*error="invalid_token"/)
+  })
+
+  it('must allow larger headers than Node does by itself', async () => {
+    expect((await call(narrow)).status).toBe(431)
+  })
+})
+
 describe('signing keys', () => {
   it('are the same after a restart, and their tokens stay valid when they rotate', async () => {
     const before = await Promise.all(algorithms.map(tokenBy))
@@ -238,7 +292,10 @@ describe('signing keys', () => {
   })
 })
 
-function clientWith(client_id: string, jwk: object): NonNullable<SettingsInput['clients']>[number] {
+function clientWith(
+  client_id: string,
+  jwk: { readonly kty: string; readonly alg?: string },
+): NonNullable<SettingsInput['clients']>[number] {
   return { client_id, token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] }, scope: 'api1' }
 }
 
@@ -260,8 +317,8 @@ function zeroSeedKey(alg: (typeof sizes)[number]): KeyObject {
   return createPrivateKey({ key: Buffer.from(hex, 'hex'), format: 'der', type: 'pkcs8' })
 }
 
-function publicJwkOf(key: KeyObject): Readonly<Record<string, string>> & { readonly kty: string } {
-  return { kty: '', ...createPublicKey(key).export({ format: 'jwk' }) }
+function publicJwkOf(key: KeyObject): { readonly kty: string; readonly pub: string } {
+  return { kty: '', pub: '', ...createPublicKey(key).export({ format: 'jwk' }) }
 }
 
 function thumbprintOf(key: KeyObject): string {

@@ -8,9 +8,12 @@ import { MutualTls } from '@holdfast/pop/client/node'
 import {
   type CertificatePair,
   createClientCertificate,
+  createTestProofKey,
   issueCertificate,
   type ListeningIssuer,
+  signProof,
   startTestIssuer,
+  type TestProofKey,
 } from '@holdfast/pop/testing'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
@@ -59,6 +62,25 @@ describe.each(['api-node', 'api-express', 'api-fastify'])('the example %s', (nam
   })
 })
 
+describe.each(['api-node', 'api-express', 'api-fastify'])('the example %s', (name) => {
+  it('admits the proof of the DPoP key of the token, once, and refuses another and none', async () => {
+    const [key, thief] = [createTestProofKey(), createTestProofKey()]
+    const url = await start(name)
+    const token = issuer.accessToken({ claims: { cnf: { jkt: key.thumbprint } } })
+    const proofBy = (by: TestProofKey) =>
+      signProof(by, { method: 'GET', url, accessToken: token, now: Math.floor(Date.now() / 1000) })
+    const proof = proofBy(key)
+    expect(await call(url, `DPoP ${token}`, undefined, proof)).toEqual({
+      status: 200,
+      body: { hello: 'client', scope: ['api1'] },
+    })
+    for (const wrong of [proof, proofBy(thief), undefined]) {
+      expect(await call(url, `DPoP ${token}`, undefined, wrong)).toMatchObject({ status: 401 })
+    }
+    expect(await call(url, `Bearer ${token}`, undefined, proofBy(key))).toMatchObject({ status: 401 })
+  })
+})
+
 async function start(name: string): Promise<string> {
   const port = await freePort()
   const env = {
@@ -80,9 +102,9 @@ async function start(name: string): Promise<string> {
   return `https://localhost:${port}/`
 }
 
-async function call(url: string, authorization: string, certificate: CertificatePair | undefined) {
+async function call(url: string, authorization: string, certificate: CertificatePair | undefined, dpop?: string) {
   const connection = new MutualTls({ certificate, ca: server.certificate })
-  const response = await connection.fetch(url, { headers: { authorization } })
+  const response = await connection.fetch(url, { headers: { authorization, ...(dpop !== undefined && { dpop }) } })
   const answer = { status: response.status, body: await response.json() }
   await connection.close()
   return answer

@@ -1,4 +1,4 @@
-// An API on node:https that takes only access tokens that are bound to the certificate of the connection.
+// An API on node:https that takes only access tokens that are bound to a key: the certificate of the connection, or a DPoP key.
 // Start the servers first: npm run dev. Then: NODE_EXTRA_CA_CERTS=.holdfast/tls/ca.pem node examples/api-node.ts
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'

@@ -13,7 +13,7 @@ export type {
   KeyUsage,
   RawExtension,
 } from './node/certificates/extensions.ts'
-export { generatePrivateKey, type KeyType, keyTypes } from './node/certificates/key-type.ts'
+export { type KeyType, keyTypes } from './node/certificates/key-type.ts'
 export {
   type CertificateOptions,
   type CertificatePair,
@@ -45,3 +45,4 @@ export {
   type SubjectKind,
 } from './node/certificates/subject.ts'
 export { nodePrimitives } from './node/primitives.ts'
+export { generateKeyFor, signBy } from './node/signature-algorithm.ts'

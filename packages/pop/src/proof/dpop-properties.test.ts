@@ -174,6 +174,14 @@ describe('RFC 9449 §11.1 a proof that was accepted', () => {
     }
   })
 
+  it('is not accepted again where its last second ends between judging and use, or the clock is set back', async () => {
+    const replay = createMemoryReplay()
+    const use = { key: 'a', expires: testNow }
+    expect(await replay.use(use, testNow)).toBe(true)
+    expect(await replay.use(use, testNow + 1)).toBe(false)
+    expect(await replay.use(use, testNow)).toBe(false)
+  })
+
   it('incident 5: is accepted once of 64 times at once', async () => {
     const replay = createMemoryReplay()
     const used = signProof(key, request)

@@ -61,7 +61,8 @@ export function createMemoryReplay({ capacity = 1_000_000 }: { readonly capacity
   return {
     use: ({ key, expires }, now) => {
       purge(now)
-      if (used.has(key)) return false
+      // What ended before the last purge may have been forgotten: it was judged before, or by a clock that was set back.
+      if (used.has(key) || expires < purged) return false
       if (used.size >= capacity) throw new Error(`The replay memory is full: ${capacity} proofs are remembered.`)
       used.add(key)
       const keys = ending.get(expires)

@@ -1,5 +1,6 @@
-import { constants, type KeyObject, type SignKeyObjectInput, sign } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { parseJsonObject, parsePublicJwk } from '@holdfast/pop'
+import { signBy } from '@holdfast/pop/certificates'
 import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
 import type { ActiveKey, PublishedKey, Signer } from '../ports/signer.ts'
 import type { Store } from '../ports/store.ts'
@@ -54,27 +55,5 @@ function renderPublished(key: SigningKey): Ring['published'][number] {
 }
 
 function createActiveKey({ kid, algorithm }: SigningKey, key: KeyObject): ActiveKey {
-  const { digest, ...options } = signatures[algorithm]
-  return { kid, algorithm, sign: (data) => sign(digest, data, { key, ...options }) }
-}
-
-interface Signature extends Omit<SignKeyObjectInput, 'key'> {
-  /** None where the algorithm hashes by itself. */
-  readonly digest: string | null
-}
-
-const dsaEncoding = 'ieee-p1363'
-
-/** RFC 7518 §3.3 to §3.5, RFC 8037 §3.1, RFC 9964 §5. */
-const signatures: Readonly<Record<SigningAlgorithm, Signature>> = {
-  ES256: { digest: 'sha256', dsaEncoding },
-  ES384: { digest: 'sha384', dsaEncoding },
-  ES512: { digest: 'sha512', dsaEncoding },
-  EdDSA: { digest: null },
-  Ed25519: { digest: null },
-  PS256: { digest: 'sha256', padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 },
-  RS256: { digest: 'sha256', padding: constants.RSA_PKCS1_PADDING },
-  'ML-DSA-44': { digest: null },
-  'ML-DSA-65': { digest: null },
-  'ML-DSA-87': { digest: null },
+  return { kid, algorithm, sign: (data) => signBy(algorithm, key, data) }
 }

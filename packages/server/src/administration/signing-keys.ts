@@ -8,7 +8,7 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import { decodeBase64url, encodeBase64url, parsePublicJwk, type Seconds, thumbprintInput } from '@holdfast/pop'
-import { generatePrivateKey, type KeyType } from '@holdfast/pop/certificates'
+import { generateKeyFor } from '@holdfast/pop/certificates'
 import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
 import type { Store } from '../ports/store.ts'
 import { SettingsError } from '../settings.ts'
@@ -29,7 +29,7 @@ export async function createSigningKey(
   encryptionKey: Uint8Array,
   now: Seconds,
 ): Promise<SigningKey & { readonly stage: 'next' }> {
-  const privateKey = await generatePrivateKey(keyTypeOf[algorithm])
+  const privateKey = await generateKeyFor(algorithm)
   const jwk = parsePublicJwk(createPublicKey(privateKey).export({ format: 'jwk' }))
   if (!jwk) throw new Error(`The platform made a key for ${algorithm} that nobody would accept.`)
   const kid = hash('sha256', thumbprintInput(jwk), 'base64url')
@@ -131,17 +131,4 @@ function lockOf(kid: string, encryptionKey: Uint8Array): { readonly key: Uint8Ar
 function requireOpens(keys: readonly SigningKey[], encryptionKey: Uint8Array): void {
   const newest = keys.at(-1)
   if (newest) openSealedKey(newest, encryptionKey)
-}
-
-const keyTypeOf: Readonly<Record<SigningAlgorithm, KeyType>> = {
-  ES256: 'P-256',
-  ES384: 'P-384',
-  ES512: 'P-521',
-  EdDSA: 'Ed25519',
-  Ed25519: 'Ed25519',
-  PS256: 'RSA',
-  RS256: 'RSA',
-  'ML-DSA-44': 'ML-DSA-44',
-  'ML-DSA-65': 'ML-DSA-65',
-  'ML-DSA-87': 'ML-DSA-87',
 }

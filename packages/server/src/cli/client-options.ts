@@ -1,17 +1,11 @@
-import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import {
-  isJsonObject,
-  isSignatureAlgorithm,
-  type JsonObject,
-  parseJsonObject,
-  type SignatureAlgorithm,
-} from '@holdfast/pop'
+import { isJsonObject, type JsonObject } from '@holdfast/pop'
 import { type ClientAuthentication, clientSecret, privateKeyJwt } from '@holdfast/pop/client/node'
 import type { Command } from 'commander'
 import { parse } from 'yaml'
 import { Failure } from './exit.ts'
 import { readTextFile } from './input-file.ts'
+import { readPrivateKey } from './private-key-file.ts'
 
 /** How the command line says who a client is. */
 export interface ClientCredentials {
@@ -39,7 +33,7 @@ export async function authenticationOf({
 }: ClientCredentials): Promise<ClientAuthentication | undefined> {
   if ([secret, secretFile, assertionKey].filter((each) => each !== undefined).length > 1)
     throw new Failure(2, 'Give one of --secret, --secret-file and --assertion-key.')
-  if (assertionKey !== undefined) return assertionBy(await readTextFile(assertionKey), assertionKey)
+  if (assertionKey !== undefined) return await assertionBy(assertionKey)
   if (secretFile !== undefined) return clientSecret((await readTextFile(secretFile)).replace(/\r?\n$/, ''))
   const value = secret ?? process.env[secretVariable]
   return value === undefined || value === '' ? undefined : clientSecret(value)
@@ -64,27 +58,11 @@ async function readDevelopment(): Promise<JsonObject | undefined> {
   return isJsonObject(settings) ? settings : undefined
 }
 
-function assertionBy(text: string, file: string): ClientAuthentication {
+async function assertionBy(file: string): Promise<ClientAuthentication> {
+  const { key, alg, kid } = await readPrivateKey(file)
   try {
-    const written = parseJsonObject(text)
-    const key = createPrivateKey(written ? { key: { ...written }, format: 'jwk' } : text)
-    const named = written?.alg
-    const alg = isSignatureAlgorithm(named) ? named : algorithmFor(createPublicKey(key).export({ format: 'jwk' }))
-    const kid = written?.kid
-    return privateKeyJwt({ key: key.export({ format: 'jwk' }), alg, ...(typeof kid === 'string' ? { kid } : {}) })
+    return privateKeyJwt({ key: key.export({ format: 'jwk' }), alg, ...(kid !== undefined && { kid }) })
   } catch (cause) {
-    throw new Failure(66, `${file} holds no private key that can be used: write PEM (PKCS #8) or a JWK.`, cause)
+    throw new Failure(66, `The key in ${file} signs no client assertions.`, cause)
   }
-}
-
-/** A key of ML-DSA names its algorithm itself. RFC 9964 §3. */
-function algorithmFor({ crv, alg }: { readonly crv?: string; readonly alg?: string }): SignatureAlgorithm {
-  if (isSignatureAlgorithm(alg)) return alg
-  const byCurve: Readonly<Record<string, SignatureAlgorithm>> = {
-    'P-256': 'ES256',
-    'P-384': 'ES384',
-    'P-521': 'ES512',
-    Ed25519: 'EdDSA',
-  }
-  return byCurve[crv ?? ''] ?? 'PS256'
 }

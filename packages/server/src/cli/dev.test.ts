@@ -102,7 +102,7 @@ describe('holdfast dev', () => {
     expect((await getToken('--unbound')).code).toBe(0)
     const { code, err } = await run('call', `${at.api}/identity`)
     expect(code).toBe(1)
-    expect(err).toContain('bound to no certificate')
+    expect(err).toContain('bound to no key')
   })
 
   it('takes the secret from a file or from the environment, so that nobody sees it', async () => {
@@ -158,6 +158,7 @@ describe('holdfast dev', () => {
         ['borrowed chain', 'refused'],
         ['forged header', 'refused'],
         ['resumed session', 'refused'],
+        ['as DPoP', 'refused'],
       ])
     })
 

@@ -1,55 +1,59 @@
 import { existsSync } from 'node:fs'
-import {
-  authorizationServerMetadataUrl,
-  isJsonObject,
-  isSignedBy,
-  type JsonObject,
-  parseJsonObject,
-  parseJwt,
-  parsePublicJwk,
-  type UnverifiedJwt,
-} from '@holdfast/pop'
-import { nodePrimitives, thumbprintOf } from '@holdfast/pop/certificates'
-import { createClient, MutualTls } from '@holdfast/pop/client/node'
+import { parseJwt, type UnverifiedJwt } from '@holdfast/pop'
+import { thumbprintOf } from '@holdfast/pop/certificates'
 import type { Command } from 'commander'
+import { type Asking, introspect, signatureOf } from './ask-issuer.ts'
 import { renderCertificate } from './certificate-facts.ts'
-import { addCredentialOptions, authenticationOf, type ClientCredentials, issuerOf } from './client-options.ts'
+import { addCredentialOptions } from './client-options.ts'
 import { Failure } from './exit.ts'
 import { boundTo, type Findings, renderFindings, requireFit } from './findings.ts'
 import { certificateIn, readCertificateFile, readTextFile } from './input-file.ts'
+import { systemNow } from './moment.ts'
+import { examineProof, isProof } from './proof/examine.ts'
+import { renderProof } from './proof/render.ts'
+import { readProofKey } from './proof-key.ts'
 import { requireSession } from './session.ts'
-import { harmless, type Terminal } from './terminal.ts'
-import { caFor, caOption } from './trust.ts'
+import type { Terminal } from './terminal.ts'
+import { tokenIn } from './token-input.ts'
+import { caOption } from './trust.ts'
 
-interface InspectOptions extends ClientCredentials {
+interface InspectOptions extends Asking {
   readonly cert?: string
-  readonly issuer?: string
+  readonly dpopKey?: string
+  readonly token?: string
+  readonly method?: string
+  readonly url?: string
   readonly introspect?: true
-  readonly client?: string
-  readonly ca?: string
   readonly json?: true
 }
 
 /** `holdfast inspect` */
 export function defineInspect(command: Command, terminal: Terminal): void {
   command
-    .argument('[what]', "token, file, @file, or - for standard input (default: the session's token)")
+    .argument('[what]', "token, DPoP proof, file, @file, or - for standard input (default: the session's token)")
     .option('--cert <file>', 'say whether the token is bound to this certificate')
+    .option('--dpop-key <file>', 'say whether the token is bound to this DPoP key, PEM or JWK')
     .option('--issuer <url>', 'verify the signature with the keys of this issuer; the token is not sent')
     .option('--introspect', 'send the token to its issuer and print what that says of it')
     .option('--client <id>', 'who asks, for --introspect')
+    .option('--method <method>', 'of a DPoP proof: the method of the request that it came with')
+    .option('--url <url>', 'of a DPoP proof: the address of that request')
+    .option('--token <token>', 'of a DPoP proof: the token of that request, itself or @file')
   addCredentialOptions(command)
     .option(...caOption)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
-Exit 1 when the signature or the certificate does not fit, or introspection
-says inactive.
+A DPoP proof is checked as servers check it, by RFC 9449. Exit 1 when one would
+refuse it now, when the signature, the certificate or the key does not fit the
+token, or when introspection says inactive.
 
   $ holdfast inspect
   $ holdfast inspect "$TOKEN" --cert client.pem --issuer https://localhost:5001
   $ holdfast inspect --introspect --client api1 --secret api1-secret
+  $ holdfast inspect "$PROOF" --token "$TOKEN" \\
+      --method GET --url https://localhost:5003/identity
   $ holdfast inspect client.pem`,
     )
     .action(async (what: string | undefined, options: InspectOptions) => {
@@ -57,6 +61,7 @@ says inactive.
       if (text.includes('-----BEGIN CERTIFICATE-----'))
         return terminal.out(renderCertificate(certificateIn(text, what ?? 'the text').der, options.json, terminal))
       const jwt = parseJwt(text)
+      if (jwt && isProof(jwt)) return await inspectProof(text, jwt, options, terminal)
       if (!jwt && !options.introspect) throw new Failure(1, opaque(text))
       const found = await findOut(text, jwt, options)
       terminal.out(options.json ? JSON.stringify(found, null, 2) : renderFindings(found, terminal))
@@ -64,15 +69,32 @@ says inactive.
     })
 }
 
+async function inspectProof(
+  text: string,
+  jwt: UnverifiedJwt,
+  { method, url, token: given, json }: InspectOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const token = given === undefined ? undefined : await tokenIn(given, terminal)
+  const found = await examineProof({ text, jwt, method, url, token, now: systemNow() })
+  const { header, claims } = jwt
+  terminal.out(json ? JSON.stringify({ header, claims, ...found }, null, 2) : renderProof(found, terminal))
+  if (found.refused !== undefined) throw new Failure(1, `A server would refuse this proof: ${found.refused}.`)
+}
+
 async function findOut(token: string, jwt: UnverifiedJwt | undefined, options: InspectOptions): Promise<Findings> {
-  const { cert, issuer, ca } = options
+  const { cert, dpopKey, issuer, ca } = options
   const introspection = options.introspect ? await introspect(token, jwt, options) : undefined
   const thumbprint = cert === undefined ? undefined : thumbprintOf((await readCertificateFile(cert)).der)
-  const bound = thumbprint !== undefined && thumbprint === boundTo(jwt?.claims ?? introspection)
+  const jkt = dpopKey === undefined ? undefined : (await readProofKey(dpopKey)).thumbprint
+  const cnf = boundTo(jwt?.claims ?? introspection)
   return {
     ...(jwt ? { header: jwt.header, claims: jwt.claims } : {}),
     ...(introspection ? { introspection } : {}),
-    ...(thumbprint === undefined ? {} : { certificate: { 'x5t#S256': thumbprint, bound } }),
+    ...(thumbprint === undefined
+      ? {}
+      : { certificate: { 'x5t#S256': thumbprint, bound: thumbprint === cnf['x5t#S256'] } }),
+    ...(jkt === undefined ? {} : { dpopKey: { jkt, bound: jkt === cnf.jkt } }),
     ...(jwt && issuer !== undefined ? { signature: await signatureOf(jwt, issuer, ca) } : {}),
   }
 }
@@ -87,65 +109,10 @@ async function textOf(what: string | undefined, { input }: Terminal): Promise<st
 }
 
 function opaque(text: string): string {
+  const parts = text.split(',').map((part) => parseJwt(part.trim()))
+  if (parts.length > 1 && parts.every((part) => part && isProof(part)))
+    return 'These are several proofs, joined with a comma: a request has exactly one, and every server refuses this (dpop_repeated).'
   return /^[A-Za-z0-9_-]{20,}$/.test(text)
     ? 'This looks like a reference token: it says nothing by itself. Ask its issuer with --introspect --client ID --secret-file FILE.'
-    : 'This is neither a JWT nor a certificate.'
-}
-
-async function signatureOf(
-  jwt: UnverifiedJwt,
-  issuer: string,
-  ca: string | undefined,
-): Promise<NonNullable<Findings['signature']>> {
-  const connections = new MutualTls({ ca: await caFor(issuer, ca) })
-  try {
-    const metadata = await getJson(authorizationServerMetadataUrl(issuer), connections)
-    const { jwks_uri } = metadata
-    if (metadata.issuer !== issuer) throw new Failure(1, `The metadata of ${issuer} belong to another issuer.`)
-    if (typeof jwks_uri !== 'string') throw new Failure(1, `${issuer} names no jwks_uri in its metadata.`)
-    const { keys } = await getJson(jwks_uri, connections)
-    const written: unknown = Array.isArray(keys)
-      ? keys.find((each) => isJsonObject(each) && each.kid === jwt.header.kid)
-      : undefined
-    const key = parsePublicJwk(written)
-    if (!key) return 'unknown key'
-    return (await isSignedBy(jwt, key, nodePrimitives)) ? 'valid' : 'invalid'
-  } finally {
-    await connections.close()
-  }
-}
-
-async function getJson(url: string, { fetch }: MutualTls): Promise<JsonObject> {
-  const response = await fetch(url, { headers: { accept: 'application/json' } })
-  const json = parseJsonObject(await response.text())
-  if (!response.ok || !json)
-    throw new Failure(69, `${url} gives no JSON (status ${response.status}). Is that the issuer?`)
-  return json
-}
-
-async function introspect(token: string, jwt: UnverifiedJwt | undefined, options: InspectOptions): Promise<JsonObject> {
-  const { client: client_id, ca: given } = options
-  if (client_id === undefined) throw new Failure(2, '--introspect needs --client, and its secret or key.')
-  const claimed = jwt?.claims.iss
-  const issuer =
-    options.issuer ?? (typeof claimed === 'string' && jwt ? await ownIssuer(claimed) : await issuerOf(undefined))
-  const [ca, authentication] = await Promise.all([caFor(issuer, given), authenticationOf(options)])
-  await using client = createClient({
-    issuer,
-    client_id,
-    binding: 'none',
-    ...(authentication ? { authentication } : {}),
-    ...(ca === undefined ? {} : { ca }),
-  })
-  return await client.introspect(token)
-}
-
-/** A token goes to the issuer that the operator knows, never to one that only the token names. */
-async function ownIssuer(claimed: string): Promise<string> {
-  const own = await issuerOf(undefined).catch(() => undefined)
-  if (own === claimed) return own
-  throw new Failure(
-    2,
-    `The token says that it comes from ${harmless(claimed)}. To send it there, write --issuer ${harmless(claimed)}`,
-  )
+    : 'This is no token, no DPoP proof and no certificate.'
 }

@@ -1,10 +1,10 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseJsonObject } from '@holdfast/pop'
+import { isSignatureAlgorithm, parseJsonObject, type SignatureAlgorithm } from '@holdfast/pop'
 import { writePrivately } from '../development/pair.ts'
 import { Failure } from './exit.ts'
 
-/** What `holdfast token` leaves for `holdfast call`: a token, and the certificate that it is bound to. */
+/** What `holdfast token` leaves for `holdfast call`: a token, and what it is bound to. */
 export interface Session {
   readonly issuer: string
   readonly client: string
@@ -12,6 +12,10 @@ export interface Session {
   /** Files in PEM. Absent for a token that is bound to none. */
   readonly certificate?: string
   readonly key?: string
+  /** The file of the private DPoP key, JWK or PEM. Absent for a token that is bound to none. */
+  readonly dpopKey?: string
+  /** The algorithm of proofs, where the file does not say it. */
+  readonly alg?: SignatureAlgorithm
 }
 
 /** Where the session lies, in the working directory. Only its owner can read it. */
@@ -22,18 +26,31 @@ export async function keepCertificate(pair: {
   readonly certificate: string
   readonly key: string
 }): Promise<{ readonly certificate: string; readonly key: string }> {
-  const files = { certificate: join(sessionDirectory, 'certificate.pem'), key: join(sessionDirectory, 'key.pem') }
-  await writePrivately(files.key, pair.key)
-  await writePrivately(files.certificate, pair.certificate)
-  return files
+  await writePrivately(ownFiles.key, pair.key)
+  await writePrivately(ownFiles.certificate, pair.certificate)
+  const { certificate, key } = ownFiles
+  return { certificate, key }
 }
 
-/** Keeps a session: the token in a file of its own, for other programs, and what belongs to it beside. */
+/** Keeps a DPoP key that was made on the fly. @returns its file */
+export async function keepProofKey(text: string): Promise<string> {
+  await writePrivately(ownFiles.dpopKey, text)
+  return ownFiles.dpopKey
+}
+
+const ownFiles = {
+  certificate: join(sessionDirectory, 'certificate.pem'),
+  key: join(sessionDirectory, 'key.pem'),
+  dpopKey: join(sessionDirectory, 'dpop-key.jwk'),
+}
+
+/** Keeps a session: the token in a file of its own, for other programs, and what belongs to it beside. Keys of earlier ones go. */
 export async function keepSession({ token, ...rest }: Session): Promise<void> {
   await writePrivately(join('.holdfast', '.gitignore'), '*\n')
   await writePrivately(join(sessionDirectory, 'token'), token)
   await writePrivately(join(sessionDirectory, 'session.json'), `${JSON.stringify(rest, null, 2)}\n`)
-  await rm(refreshTokenFile, { force: true })
+  const left = Object.entries(ownFiles).filter(([name, file]) => rest[name as keyof typeof ownFiles] !== file)
+  for (const file of [refreshTokenFile, ...left.map(([, file]) => file)]) await rm(file, { force: true })
 }
 
 const refreshTokenFile = join(sessionDirectory, 'refresh-token')
@@ -56,10 +73,11 @@ export async function removeSession(): Promise<void> {
 /** The session of this folder, when there is one. */
 export async function findSession(): Promise<Session | undefined> {
   const [token, text] = await Promise.all([read('token'), read('session.json')])
-  const { issuer, client, certificate, key } = (text && parseJsonObject(text)) || {}
+  const { issuer, client, certificate, key, dpopKey, alg } = (text && parseJsonObject(text)) || {}
   if (!token || typeof issuer !== 'string' || typeof client !== 'string') return undefined
-  const files = typeof certificate === 'string' && typeof key === 'string' ? { certificate, key } : {}
-  return { issuer, client, token: token.trim(), ...files }
+  const pair = typeof certificate === 'string' && typeof key === 'string' ? { certificate, key } : {}
+  const proofs = typeof dpopKey === 'string' ? { dpopKey, ...(isSignatureAlgorithm(alg) && { alg }) } : {}
+  return { issuer, client, token: token.trim(), ...pair, ...proofs }
 }
 
 /** The session of this folder. */

@@ -22,13 +22,15 @@ export function defineSteal(command: Command, terminal: Terminal): void {
     .argument('[url]', 'what to GET with it (default: the sample API of the development server)')
     .option('--cert <file>', 'PEM of the certificate that the token is bound to, when it is not the session')
     .option('--key <file>', 'PEM of its private key: only to open the session that the thief resumes')
+    .option('--dpop-key <file>', 'the DPoP key that the token is bound to: only for the proofs that the thief captures')
     .option(...caOption)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       `
-With certificate and key of the owner (the session has them) the owner's own
-request comes first: if it is not answered, the refusals show nothing: exit 1.
+With the keys of the owner (the session has them) the owner's own request comes
+first: if it is not answered, the refusals show nothing: exit 1. The thief gets
+no key: the owner's makes the proofs that the thief captures.
 
   $ holdfast steal
   $ holdfast steal "$TOKEN" https://api.example.com/orders --ca ca.pem`,
@@ -40,8 +42,10 @@ request comes first: if it is not answered, the refusals show nothing: exit 1.
       const url = httpsUrl(address ?? (await sampleAddress()))
       requireFresh(presentation.token)
       const ca = await caFor(url.href, options.ca)
+      const { proofKey, confirmation, ...stolen } = presentation
       const loot: Loot = {
-        ...presentation,
+        ...stolen,
+        ...(proofKey && { proofKey: proofKey.key }),
         url,
         name: ownerOf(presentation.token),
         ...(ca === undefined ? {} : { ca }),
@@ -55,20 +59,21 @@ request comes first: if it is not answered, the refusals show nothing: exit 1.
 }
 
 const unowned =
-  'Whether the API answers the owner was not seen, since certificate and key are not known: give --cert and --key.'
+  "Whether the API answers the owner was not seen, since the owner's key is not known: give --cert and --key, or --dpop-key."
 
 function render({ owner, thefts }: Heist, terminal: Terminal): string {
   const { style, columns } = terminal
   const rows = [
     ...(owner ? [ownerRow(owner, terminal)] : []),
     ...thefts.map((theft) => {
-      const { name, outcome, attempts } = theft
+      const { says, outcome, attempts } = theft
       const paint = outcome === 'refused' ? style.good : outcome === 'untried' ? style.dim : style.bad
       const { status } = worstOf(attempts) ?? {}
-      return [name, paint(outcome), status === undefined ? '' : String(status), harmless(answerOf(theft))]
+      const tries = attempts.length > 2 ? ` (${attempts.length})` : ''
+      return [says + tries, paint(outcome), status === undefined ? '' : String(status), harmless(answerOf(theft))]
     }),
   ]
-  return renderTable([['theft', 'outcome', '', 'answer'].map(style.dim), ...rows], columns)
+  return renderTable([['what the thief sends', 'outcome', '', 'what the API says'].map(style.dim), ...rows], columns)
 }
 
 function ownerRow({ outcome, status, answer }: Attempt, { style }: Terminal): readonly string[] {
@@ -77,10 +82,10 @@ function ownerRow({ outcome, status, answer }: Attempt, { style }: Terminal): re
   return ['(the owner)', shown, String(status ?? ''), answered ? '' : harmless(answer)]
 }
 
-function answerOf({ outcome, attempts }: TheftResult): string {
+function answerOf({ against, outcome, attempts }: TheftResult): string {
   const worst = worstOf(attempts)
-  if (!worst) return "the owner's certificate is not known: --cert"
-  if (outcome === 'refused') return attempts.length > 2 ? `${worst.answer} (${attempts.length} headers)` : worst.answer
+  if (!worst) return against === 'dpop' ? "needs the owner's key: --dpop-key" : "needs the owner's certificate: --cert"
+  if (outcome === 'refused') return worst.answer
   return worst.variant === undefined ? worst.answer : `${worst.variant}: ${worst.answer}`
 }
 

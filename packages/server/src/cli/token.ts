@@ -1,18 +1,17 @@
-import { parseJwt } from '@holdfast/pop'
-import { createClientCertificate } from '@holdfast/pop/certificates'
+import { createClientCertificate, thumbprintOf } from '@holdfast/pop/certificates'
 import { createClient } from '@holdfast/pop/client/node'
 import type { Command } from 'commander'
 import { addCredentialOptions, authenticationOf, type ClientCredentials, issuerOf } from './client-options.ts'
 import { Failure } from './exit.ts'
-import { readTextFile } from './input-file.ts'
-import { renderDistance, systemNow } from './moment.ts'
+import { readCertificateFile, readTextFile } from './input-file.ts'
+import { type KeptToken, keepToken, renderKept, type ShownCertificate } from './kept-token.ts'
+import { addDpopOptions, chosenProofKey, type DpopOptions } from './proof-key.ts'
 import { repeated } from './repeated.ts'
-import { programName } from './self.ts'
-import { keepCertificate, keepSession, sessionDirectory } from './session.ts'
-import { harmless, renderTable, type Terminal } from './terminal.ts'
+import { sessionDirectory } from './session.ts'
+import type { Terminal } from './terminal.ts'
 import { caFor, caOption } from './trust.ts'
 
-interface TokenOptions extends ClientCredentials {
+interface TokenOptions extends ClientCredentials, DpopOptions {
   readonly issuer?: string
   readonly client: string
   readonly scope?: string
@@ -34,16 +33,18 @@ export function defineToken(command: Command, terminal: Terminal): void {
     .option('--cert <file>', 'PEM of your own certificate instead of one made on the fly')
     .option('--key <file>', 'PEM of its private key')
     .option('--ephemeral', 'make a certificate on the fly: what happens without --cert')
+  addDpopOptions(command)
     .option('--unbound', 'present no certificate: the token, if there is one, is bound to nothing')
     .option(...caOption)
-    .option('--json', 'print the token response as JSON, with where the certificate lies')
+    .option('--json', 'print the token response as JSON, with where its keys lie')
     .addHelpText(
       'after',
       `
-The token alone is printed to standard output. It is kept with its certificate
-in ${sessionDirectory}/, readable by you only: call, steal and inspect use them.
+The token alone is printed to standard output. It is kept with what it is bound
+to in ${sessionDirectory}/, readable by you only: call, steal and inspect use it.
 
   $ holdfast token --client client --secret secret --scope api1
+  $ holdfast token --client client --secret secret --scope api1 --dpop
   $ HOLDFAST_CLIENT_SECRET=... holdfast token --client client --scope api1
   $ holdfast token --client mtls --scope api1 \\
       --cert .holdfast/tls/mtls.pem --key .holdfast/tls/mtls.key`,
@@ -53,80 +54,42 @@ in ${sessionDirectory}/, readable by you only: call, steal and inspect use them.
       if (options.json) terminal.out(JSON.stringify(gotten, null, 2))
       else {
         terminal.out(gotten.access_token)
-        terminal.note(render(gotten, terminal))
+        terminal.note(renderKept(gotten, ['form', gotten.form], terminal))
       }
     })
 }
 
-type Gotten = Awaited<ReturnType<typeof getToken>>
-
 /** Gets a token and keeps it as the session of this folder. */
-async function getToken(options: TokenOptions) {
+async function getToken(options: TokenOptions): Promise<KeptToken> {
   const { client: client_id, unbound } = options
   const issuer = await issuerOf(options.issuer)
+  const proofKey = await chosenProofKey(options)
+  if (proofKey && unbound) throw new Failure(2, 'Give --dpop or --unbound, not both: a proof binds the token.')
   const [ca, pair, authentication] = await Promise.all([
     caFor(issuer, options.ca),
-    unbound ? undefined : pairOf(options),
+    pairOf(options, unbound !== undefined || proofKey !== undefined),
     authenticationOf(options),
   ])
   await using client = createClient({
     issuer,
     client_id,
-    binding: unbound ? 'none' : 'certificate',
+    binding: proofKey ? 'dpop' : unbound ? 'none' : 'certificate',
     ...(pair ? { certificate: pair } : {}),
+    ...(proofKey ? { proofKey: proofKey.key } : {}),
     ...(authentication ? { authentication } : {}),
     ...(options.scope === undefined ? {} : { scope: options.scope }),
     ...(options.resource === undefined ? {} : { resource: options.resource }),
     ...(ca === undefined ? {} : { ca }),
   })
-  const { access_token, token_type, scope, expires, confirmation } = await client.token()
-  const files = pair && (pair.files ?? (await keepCertificate(pair)))
-  await keepSession({ issuer, client: client_id, token: access_token, ...files })
-  return {
-    access_token,
-    token_type,
-    expires_in: expires === undefined ? undefined : expires - systemNow(),
-    scope,
-    cnf: confirmation,
-    form: parseJwt(access_token) ? 'JWT' : 'reference',
-    thumbprint: (await client.certificate())?.thumbprint,
-    ...files,
-  }
+  return await keepToken(await client.token(), { issuer, client: client_id, certificate: pair, proofKey })
 }
 
-function render(gotten: Gotten, { style, columns }: Terminal): string {
-  const { form, scope, expires_in: expires, certificate = 'none' } = gotten
-  const rows = [
-    ['form', form],
-    ['bound to', boundTo(gotten)],
-    ['certificate', certificate],
-    ...(scope === undefined ? [] : [['scope', scope]]),
-    ...(expires === undefined ? [] : [['expires', renderDistance(expires)]]),
-    ['kept in', `${sessionDirectory}/`],
-    ['next', `${programName()} call URL`],
-  ]
-  return renderTable(
-    rows.map(([name = '', value = '']) => [style.dim(name), harmless(value)]),
-    columns,
-  )
-}
-
-/** What the token says; a reference token says nothing, so it is what the server was shown. */
-function boundTo({ cnf, thumbprint, form }: Gotten): string {
-  const bound = cnf?.['x5t#S256']
-  if (bound !== undefined) return `x5t#S256 ${bound}`
-  if (thumbprint !== undefined && form === 'reference')
-    return `the server knows: introspection tells; it was shown x5t#S256 ${thumbprint}`
-  return 'nothing: whoever has this token can use it'
-}
-
-async function pairOf({ cert, key, client }: TokenOptions): Promise<{
-  readonly certificate: string
-  readonly key: string
-  readonly files?: { certificate: string; key: string }
-}> {
+/** @param spared a certificate that nobody brought is not needed either */
+async function pairOf({ cert, key, client }: TokenOptions, spared: boolean): Promise<ShownCertificate | undefined> {
   if ((cert === undefined) !== (key === undefined)) throw new Failure(2, 'Give --cert and --key together.')
-  if (cert === undefined || key === undefined) return await createClientCertificate({ name: client })
+  if (cert === undefined || key === undefined)
+    return spared ? undefined : await createClientCertificate({ name: client })
+  const { der } = await readCertificateFile(cert)
   const [certificate, privateKey] = await Promise.all([readTextFile(cert), readTextFile(key)])
-  return { certificate, key: privateKey, files: { certificate: cert, key } }
+  return { certificate, key: privateKey, thumbprint: thumbprintOf(der), files: { certificate: cert, key } }
 }

@@ -283,7 +283,7 @@ function contradictions(client: Unchecked): [path: string, message: string][] {
     if (bad !== undefined) found.push([member, `has "${bad}", where no ${type} application can be reached safely`])
   }
   if (client.dpop_bound_access_tokens === true && client.dpop !== 'allowed')
-    found.push(['dpop', 'contradicts dpop_bound_access_tokens: leave one of them out'])
+    found.push(['dpop_bound_access_tokens', `contradicts dpop: ${String(client.dpop)}: leave one of them out`])
   if (client.dpop === 'refresh-tokens' && method !== 'none')
     found.push(['dpop', 'refresh-tokens is for public clients: those of others are protected by their authentication'])
   if (Array.isArray(client.grant_types) && client.grant_types.includes('authorization_code') && !hasRedirectUri(client))

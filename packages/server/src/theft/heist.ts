@@ -7,6 +7,7 @@ import { thefts } from './thefts.ts'
 /** What came of a theft: its worst attempt decides. */
 export interface TheftResult {
   readonly name: string
+  readonly against: Theft['against']
   readonly says: string
   /** `untried`: the thief lacks what it takes. */
   readonly outcome: Attempt['outcome'] | 'untried'
@@ -68,6 +69,6 @@ function bindingsOf({ token, certificate, proofKey }: Loot): readonly Theft['aga
   return known.length > 0 ? known : both
 }
 
-function summed({ name, says }: Theft, attempts: readonly Attempt[]): TheftResult {
-  return { name, says, outcome: worstOf(attempts)?.outcome ?? 'untried', attempts }
+function summed({ name, against, says }: Theft, attempts: readonly Attempt[]): TheftResult {
+  return { name, against, says, outcome: worstOf(attempts)?.outcome ?? 'untried', attempts }
 }

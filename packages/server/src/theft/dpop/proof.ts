@@ -1,6 +1,5 @@
 import { type Awaitable, createDpopProof, type ProofKey, type Seconds } from '@holdfast/pop'
-import { generatePrivateKey, nodePrimitives } from '@holdfast/pop/certificates'
-import { proofKeyOf } from '@holdfast/pop/client/node'
+import { nodePrimitives } from '@holdfast/pop/certificates'
 import { present } from '../judge.ts'
 import type { Connection } from '../request.ts'
 import type { Attempt, Loot } from '../theft.ts'
@@ -28,11 +27,6 @@ export async function prove(
     { method: 'GET', url: url.href, accessToken: token, ...change },
     { ...nodePrimitives, now },
   )
-}
-
-/** Makes a key of the thief's own. */
-export async function createThiefKey(): Promise<ProofKey> {
-  return proofKeyOf(await generatePrivateKey('P-256'), 'ES256')
 }
 
 /** Presents the token as DPoP with these proofs, each in a header of its own. RFC 9449 §7.1. */

@@ -6,7 +6,7 @@ import { presentMade, presentProofs, prove } from './proof.ts'
 export const replayedProof: Theft = {
   name: 'replayed proof',
   against: 'dpop',
-  says: 'a proof that the owner has used',
+  says: 'a proof that was used',
   async attempt(loot) {
     const { proofKey } = loot
     if (!proofKey) return []

@@ -9,7 +9,7 @@ const away: Seconds = 600
 export const staleProof: Theft = {
   name: 'stale proof',
   against: 'dpop',
-  says: 'a proof made at another time',
+  says: 'a proof of another time',
   async attempt(loot) {
     const { proofKey } = loot
     if (!proofKey) return []

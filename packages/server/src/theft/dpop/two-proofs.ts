@@ -1,15 +1,16 @@
+import { createProofKey } from '@holdfast/pop/client/node'
 import type { Theft } from '../theft.ts'
-import { createThiefKey, presentMade, prove } from './proof.ts'
+import { presentMade, prove } from './proof.ts'
 
 /** The thief's own proof beside one of the owner's for another address, for APIs that look once at this and once at that. RFC 9449 §4.3 (1). */
 export const twoProofs: Theft = {
   name: 'two proofs',
   against: 'dpop',
-  says: "the owner's proof beside the thief's",
+  says: "owner's and thief's proof",
   async attempt(loot) {
     const { proofKey } = loot
     if (!proofKey) return []
-    const thief = await createThiefKey()
+    const thief = await createProofKey()
     const present = (order: (owners: string, thiefs: string) => string[]) =>
       presentMade(loot, async (nonce) => {
         const elsewhere = new URL('/another-path', loot.url).href
