@@ -50,9 +50,16 @@ export function openDatabase(name: string, factory: IDBFactory): Database {
     mode: IDBTransactionMode,
     work: (values: IDBObjectStore, give: (result: T) => void) => void,
   ): Promise<T> => {
-    try {
+    const begin = async (): Promise<IDBTransaction> => {
       opened ??= open()
-      const transaction = (await opened).transaction(place, mode)
+      return (await opened).transaction(place, mode)
+    }
+    try {
+      // A connection that the browser has lost says so when it is used.
+      const transaction = await begin().catch(() => {
+        forget()
+        return begin()
+      })
       return await new Promise<T>((resolve, reject) => {
         let answer: { readonly result: T } | undefined
         transaction.oncomplete = () => (answer ? resolve(answer.result) : reject(unavailable(undefined)))
