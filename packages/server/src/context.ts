@@ -42,6 +42,14 @@ export interface Context {
   /** What a sector sees instead of a subject. OpenID Connect Core §8.1. */
   readonly pairwise: (sector: string, subject: string) => string
   readonly report: (report: Report) => void
+  /** Counts tokens, where somebody wants to know. */
+  readonly issued?: (kind: IssuedKind) => void
+}
+
+/** What is counted of a token. */
+export interface IssuedKind {
+  readonly binding: 'none' | 'certificate' | 'dpop'
+  readonly format: 'jwt' | 'reference'
 }
 
 /** Finds clients. */

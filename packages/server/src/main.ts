@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http'
-import type { Clock } from '@holdfast/pop'
+import type { Clock, Replay } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
+import { openMetrics, openPeople, openReplay, openStore, openUpstreams } from './adapters.ts'
 import { type Administration, createAdministration } from './administration/administration.ts'
 import { createSigner } from './administration/signer.ts'
 import { ensureSigningKeys } from './administration/signing-keys.ts'
@@ -9,33 +9,29 @@ import {
   codeLimit,
   createAttempts,
   introspectionLimit,
-  passwordLimit,
   proofLimit,
   registrationLimit,
   userCodeLimit,
 } from './client-authentication/attempts.ts'
 import { createClients } from './client-authentication/clients.ts'
 import { createSecrets } from './client-authentication/secrets.ts'
-import { createTurns, type Turns } from './client-authentication/stretched.ts'
+import { createTurns } from './client-authentication/stretched.ts'
 import type { Context } from './context.ts'
-import { endpoints } from './endpoints/metadata.ts'
-import { createApp } from './http/app.ts'
-import { type Listenings, renewCertificates } from './http/certificate-renewal.ts'
-import type { Arrival } from './http/exchange.ts'
-import { createListener } from './http/listeners.ts'
+import { renewCertificates } from './http/certificate-renewal.ts'
+import { createListeners } from './http/layout.ts'
 import { createManagement } from './http/management.ts'
+import type { Metrics } from './http/metrics.ts'
+import { checksOf, createOperations } from './http/operations.ts'
 import { createClientKeys } from './outbound/client-keys.ts'
 import { fetchJson } from './outbound/fetch-json.ts'
 import { readFiles, readListeners } from './outbound/files.ts'
 import { createTrust } from './outbound/trust-groups.ts'
-import { createDirectory } from './people/directory.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
 import { createDpopContext } from './possession/dpop.ts'
 import { parseSettings, type Settings, SettingsError, type SettingsInput, signingAlgorithmsOf } from './settings.ts'
 import { loadEncryptionKey } from './store/encryption-key.ts'
-import { openSqliteStore } from './store/sqlite.ts'
 import { createPairwise } from './tokens/subject.ts'
 
 /** What the surroundings give to a server. */
@@ -85,19 +81,40 @@ export async function createAuthorizationServer(
   const settings = readFiles(parsed, directory)
   if (options.people && settings.people.directory.length > 0)
     throw new SettingsError('people.directory: the application brings its own people. Remove one of the two.')
+  const metrics = await openMetrics(settings)
+  await using opened = new AsyncDisposableStack()
   const store = await openStore(settings.store, report)
-  try {
-    const reread = () => readListeners(parsed.listen, directory)
-    return await assemble({ settings, store, now, report, people: options.people, reread })
-  } catch (cause) {
-    await store.close()
-    throw cause
+  opened.defer(() => store.close())
+  const replay = await openReplay(settings.replay, { now, report })
+  opened.defer(async () => replay?.close())
+  const server = await assemble({
+    settings,
+    store: metrics ? metrics.observe(store) : store,
+    replay,
+    metrics,
+    now,
+    report: (each) => {
+      metrics?.report(each)
+      report(each)
+    },
+    people: options.people,
+    reread: () => readListeners(parsed.listen, directory),
+  })
+  const resources = opened.move()
+  return {
+    ...server,
+    async close() {
+      await server.close()
+      await resources.disposeAsync()
+    },
   }
 }
 
 interface Parts {
   readonly settings: Settings
   readonly store: Store
+  readonly replay: Replay | undefined
+  readonly metrics: Metrics | undefined
   readonly now: Clock
   readonly report: (report: Report) => void
   readonly people: People | undefined
@@ -105,7 +122,8 @@ interface Parts {
   readonly reread: () => Settings['listen']
 }
 
-async function assemble({ settings, store, now, report, people, reread }: Parts): Promise<AuthorizationServer> {
+async function assemble(parts: Parts): Promise<AuthorizationServer> {
+  const { settings, store, replay, metrics, now, report, people, reread } = parts
   await requireClientsApart(settings, store)
   const encryptionKey = loadEncryptionKey(settings.keys.encryptionKey ?? '')
   await ensureSigningKeys(store, signingAlgorithmsOf(settings), encryptionKey, now())
@@ -113,7 +131,6 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
   const clients = createClients(settings.clients, store)
   const random = nodePrimitives.random
   const turns = createTurns()
-  const replay = await openReplay(settings.replay, { now, report })
   const context: Context = {
     settings,
     now,
@@ -123,8 +140,8 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     clients,
     trust: createTrust(settings.mutualTls.trustGroups, now),
     secrets: createSecrets(random, turns),
-    people: people ?? (await directoryOf(settings, { now, random, turns })),
-    upstreams: await upstreamsOf(settings),
+    people: people ?? (await openPeople(settings, { now, random, turns })),
+    upstreams: await openUpstreams(settings),
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
     proofs: createAttempts(now, proofLimit(settings.dpop.proofsPerMinute)),
     attempts: createAttempts(now, authenticationLimit),
@@ -133,6 +150,7 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     userCodeGuesses: createAttempts(now, userCodeLimit),
     registrations: createAttempts(now, registrationLimit),
     pairwise: createPairwise(encryptionKey),
+    ...(metrics && { issued: metrics.issued }),
     dpop: createDpopContext(encryptionKey, { now, primitives: nodePrimitives }),
     ...(replay && { replay }),
     report,
@@ -146,9 +164,9 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     encryptionKey,
     onClientsChanged: () => clients.forget(),
   })
-  const listenings = createListeners(context)
+  const listenings = createListeners(context, metrics?.watch)
   const listeners = Object.values(listenings)
-  const stopRenewing = renewCertificates(listenings, settings.listen, reread, report)
+  const renewing = renewCertificates(listenings, settings.listen, reread, report)
   store.watch(() => {
     clients.forget()
     void signer.reload().catch((cause: unknown) => report({ level: 'error', event: 'keys_not_reloaded', cause }))
@@ -158,6 +176,10 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
     settings.store.postgres === undefined
       ? [createManagement({ database: settings.store.file, administration, report })]
       : []
+  const operations =
+    settings.operations &&
+    metrics &&
+    createOperations({ ...settings.operations, checks: checksOf(context), metrics, served: renewing.served })
   const purge = setInterval(() => void purgeExpired(store, now() - purgeSlack), purgeInterval).unref()
 
   return {
@@ -168,72 +190,16 @@ async function assemble({ settings, store, now, report, people, reread }: Parts)
       const outcomes = await Promise.allSettled([...listeners, ...management].map((each) => each.listen()))
       const failed = outcomes.find((outcome) => outcome.status === 'rejected')
       if (failed) throw failed.reason
+      await operations?.listen()
     },
     async close() {
+      operations?.drain()
       clearInterval(purge)
-      stopRenewing()
+      renewing.stop()
       await Promise.all([...listeners, ...management].map((each) => each.close()))
       await Promise.all(context.upstreams.map((each) => each.close()))
-      await replay?.close()
-      await store.close()
+      await operations?.close()
     },
-  }
-}
-
-/** The client of PostgreSQL is loaded where it is used. */
-async function openStore(settings: Settings['store'], report: (report: Report) => void): Promise<Store> {
-  if (settings.postgres === undefined) return await openSqliteStore({ file: settings.file, report })
-  const { openPostgresStore } = await import('./store/postgres.ts')
-  return await openPostgresStore({ url: settings.postgres, connections: settings.connections, report })
-}
-
-/** The client of Redis is loaded where it is used. */
-async function openReplay({ redis, cluster }: Settings['replay'], context: Pick<Context, 'now' | 'report'>) {
-  if (!redis) return undefined
-  const { openRedisReplay } = await import('./outbound/redis.ts')
-  return await openRedisReplay(redis, cluster, context)
-}
-
-function directoryOf(
-  { issuer, people: { directory } }: Settings,
-  { now, ...rest }: { readonly now: Clock; readonly random: Context['primitives']['random']; readonly turns: Turns },
-): Promise<People> {
-  return createDirectory(directory, { issuer, attempts: createAttempts(now, passwordLimit), ...rest })
-}
-
-/** The client of other providers is loaded where there are any. */
-async function upstreamsOf({ people, outbound }: Settings): Promise<Context['upstreams']> {
-  if (people.upstream.length === 0) return []
-  const { createUpstream } = await import('./people/upstream.ts')
-  return people.upstream.map((each) => createUpstream(each, outbound))
-}
-
-/** The listeners of the layout: which asks for certificates, and which serves the aliases only. */
-function createListeners(context: Context): Listenings {
-  const { listen, layout } = context.settings
-  const arrivals = new WeakMap<IncomingMessage, Arrival>()
-  let draining = false
-  const app = createApp(endpoints, context, {
-    arrivalOf: (request) => arrivals.get(request) ?? open,
-    isDraining: () => draining,
-  })
-  const open: Arrival = { origin: listen.public.origin, asks: layout === 'single', aliasesOnly: false }
-  const start = (listener: Settings['listen']['public'], arrival: Arrival) =>
-    createListener(listener, arrival, {
-      route(request, response) {
-        arrivals.set(request, arrival)
-        app.routing(request, response)
-      },
-      report: context.report,
-      onDrain() {
-        draining = true
-      },
-    })
-  void app.ready()
-  const { mutualTls } = listen
-  return {
-    public: start(listen.public, open),
-    ...(mutualTls && { mutualTls: start(mutualTls, { origin: mutualTls.origin, asks: true, aliasesOnly: true }) }),
   }
 }
 

@@ -16,14 +16,14 @@ export interface Listenings {
  * reported once and change nothing: what was served before stays.
  * @param first what is served now, as PEM texts
  * @param read reads the files anew, and throws SettingsError when they cannot be used
- * @returns stops looking
+ * @returns what is served at present, and how to stop looking
  */
 export function renewCertificates(
   listenings: Listenings,
   first: Settings['listen'],
   read: () => Settings['listen'],
   report: (report: Report) => void,
-): () => void {
+): { readonly served: () => Settings['listen']; readonly stop: () => void } {
   let served = first
   let complaint: string | undefined
 
@@ -46,5 +46,5 @@ export function renewCertificates(
     }
   }
   const timer = setInterval(look, interval).unref()
-  return () => clearInterval(timer)
+  return { served: () => served, stop: () => clearInterval(timer) }
 }

@@ -265,6 +265,13 @@ export const settingsSchema = z.strictObject({
       allowPrivateAddresses: z.boolean().default(false).describe('Allow them to be loopback or private addresses.'),
     })
     .prefault({}),
+  operations: z
+    .strictObject({
+      port: port.describe('The port, without TLS: for probes and Prometheus, never for the outside.'),
+      host: z.string().min(1).default('localhost').describe('The address to listen on.'),
+    })
+    .optional()
+    .describe('A listener with /livez, /startupz, /readyz and /metrics. Left out: there is none.'),
   log: z
     .strictObject({ level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info') })
     .prefault({}),

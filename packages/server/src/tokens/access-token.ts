@@ -7,7 +7,7 @@ import {
   requireFirstUse,
   type Seconds,
 } from '@holdfast/pop'
-import type { Context } from '../context.ts'
+import type { Context, IssuedKind } from '../context.ts'
 import type { Authorization, RefreshToken } from '../model/authorization.ts'
 import type { AccessGrant, ReferenceToken } from '../model/reference-token.ts'
 import type { Issue, Lost, Redemption, Use } from '../ports/store.ts'
@@ -34,7 +34,7 @@ export interface Issuance {
 }
 
 /** What issuing needs. */
-type Issuing = Pick<Context, 'settings' | 'store' | 'replay' | 'signer' | 'primitives' | 'now'>
+type Issuing = Pick<Context, 'settings' | 'store' | 'replay' | 'signer' | 'primitives' | 'now' | 'issued'>
 
 /** An access token that has just come to be, and what goes with it. */
 export interface Issued {
@@ -66,6 +66,7 @@ export async function issue(issuance: Issuance, context: Issuing): Promise<Issue
   if (records) await record(records, context)
 
   const details = authorization?.authorizationDetails ?? []
+  context.issued?.({ binding: bindingOf(grant.confirmation), format: accessToken.format })
   const token = handle ?? (await signAccessToken({ grant, life, details }, accessToken.algorithm, context))
   return {
     token,
@@ -82,6 +83,11 @@ export async function issue(issuance: Issuance, context: Issuing): Promise<Issue
 /** Uses up what an authenticated request brought that issues nothing. @throws {@link Refused} `assertion_replayed`, `dpop_replayed` */
 export async function useUp(uses: readonly Use[], context: Pick<Context, 'store' | 'replay' | 'now'>): Promise<void> {
   if (uses.length > 0) await record({ uses }, context)
+}
+
+function bindingOf(confirmation: Confirmation | undefined): IssuedKind['binding'] {
+  if (!confirmation) return 'none'
+  return confirmation.jkt === undefined ? 'certificate' : 'dpop'
 }
 
 /** How a token is presented. */

@@ -1,0 +1,138 @@
+import { get } from 'node:http'
+import { createClientCertificate, createTestProofKey, signProof } from '@holdfast/pop/testing'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { freePort, type Harness, startServer } from './harness.ts'
+import { startPostgres } from './postgres-server.ts'
+import { requirePrograms } from './requires.ts'
+
+interface Said {
+  readonly status: number
+  readonly type: string | undefined
+  readonly text: string
+}
+
+function ask(port: number, path: string): Promise<Said> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (more: string) => {
+        text += more
+      })
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, type: response.headers['content-type'], text }),
+      )
+    }).on('error', reject)
+  })
+}
+
+describe('the listener for operations', () => {
+  let port: number
+  let server: Harness
+  beforeAll(async () => {
+    port = await freePort()
+    server = await startServer((settings) => ({ ...settings, operations: { port } }))
+  })
+  afterAll(() => server?.close())
+
+  const figures = async (): Promise<string> => (await ask(port, '/metrics')).text
+
+  it.each(['/livez', '/startupz', '/readyz'])('says at %s that all is well', async (path) => {
+    expect((await ask(port, path)).status).toBe(200)
+  })
+
+  it('says what it needs to be ready', async () => {
+    expect(JSON.parse((await ask(port, '/readyz')).text)).toEqual({ ready: true, stage: 'serving', store: 'there' })
+  })
+
+  it('gives figures as Prometheus reads them', async () => {
+    const { type, text } = await ask(port, '/metrics')
+    expect(type).toMatch(/^text\/plain; version=0\.0\.4/)
+    expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m)
+  })
+
+  it('counts tokens by what binds them', async () => {
+    const certificate = await createClientCertificate({ name: 'client', keyType: 'P-256' })
+    const now = Math.floor(Date.now() / 1000)
+    const dpop = signProof(createTestProofKey(), { method: 'POST', url: `${server.issuer}/token`, now })
+    await server.token()
+    await server.token({}, { certificate })
+    await server.token({ client_id: 'reference' }, { headers: { dpop } })
+    const text = await figures()
+    expect(text).toContain('holdfast_tokens_total{binding="none",format="jwt"} 1')
+    expect(text).toContain('holdfast_tokens_total{binding="certificate",format="jwt"} 1')
+    expect(text).toContain('holdfast_tokens_total{binding="dpop",format="reference"} 1')
+  })
+
+  it('counts refusals by their reason', async () => {
+    await server.token({ client_secret: 'wrong' })
+    expect(await figures()).toContain('holdfast_refusals_total{reason="client_secret_wrong"} 1')
+  })
+
+  it('counts requests by path, method and status, and puts what it does not know together', async () => {
+    for (let index = 0; index < 20; index++) {
+      await server.send({ on: 'public', method: 'GET', path: `/none/${index}`, headers: {} })
+    }
+    const text = await figures()
+    expect(text).toContain('holdfast_request_seconds_count{path="other",method="GET",status="404"} 20')
+    expect(text).toMatch(/holdfast_request_seconds_count\{path="\/token",method="POST",status="200"\} \d+/)
+    expect(text).not.toContain('/none/')
+  })
+
+  it('measures the store', async () => {
+    await server.token({ client_id: 'reference' })
+    const text = await figures()
+    expect(text).toMatch(/holdfast_store_seconds_count\{verb="issue",outcome="answered"\} [1-9]/)
+    expect(text).toContain('holdfast_store_waiting 0')
+  })
+
+  it('says when the certificates of the listeners end', async () => {
+    const text = await figures()
+    for (const listener of ['public', 'mutualTls']) {
+      const [, ends] =
+        new RegExp(`holdfast_certificate_expiry_seconds\\{listener="${listener}"\\} (\\d+)`).exec(text) ?? []
+      expect(Number(ends)).toBeGreaterThan(Date.now() / 1000)
+    }
+  })
+
+  it('answers nothing else, and GET only', async () => {
+    expect((await ask(port, '/token')).status).toBe(404)
+    expect((await ask(port, '/metrics?x')).status).toBe(404)
+  })
+
+  it('shows no token, secret or client', async () => {
+    const { access_token } = (await server.token()).json
+    const text = await figures()
+    for (const secret of [access_token, 'secret', 'client="']) expect(text).not.toContain(secret)
+  })
+})
+
+describe('without operations in the settings', () => {
+  it('there is no such listener', async () => {
+    const server = await startServer()
+    onTestFinished(() => server.close())
+    expect((await server.send({ on: 'public', method: 'GET', path: '/metrics', headers: {} })).status).toBe(404)
+  })
+})
+
+requirePrograms('postgres')('readiness, while the database is away', () => {
+  it('is 503, and the process is alive all the same', async () => {
+    const postgres = await startPostgres()
+    onTestFinished(() => postgres.stop())
+    const url = await postgres.createDatabase()
+    const port = await freePort()
+    const server = await startServer((settings) => ({
+      ...settings,
+      operations: { port },
+      store: { postgres: url },
+      keys: { encryptionKey: 'holdfast.key' },
+    }))
+    onTestFinished(() => server.close())
+    expect((await ask(port, '/readyz')).status).toBe(200)
+    await postgres.kill()
+    const { status, text } = await ask(port, '/readyz')
+    expect([status, JSON.parse(text)]).toEqual([503, { ready: false, stage: 'serving', store: 'away' }])
+    expect((await ask(port, '/livez')).status).toBe(200)
+    await postgres.restart()
+    expect((await ask(port, '/readyz')).status).toBe(200)
+  })
+})
