@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
@@ -12,6 +12,8 @@ export interface Development {
   readonly web: string
   /** The sample browser application. */
   readonly application: string
+  /** PEM of the CA of the servers' certificates. */
+  readonly ca: string
   close(): Promise<void>
 }
 
@@ -37,6 +39,7 @@ export async function startDevelopment(...flags: readonly string[]): Promise<Dev
     api,
     web,
     application: `${web}/browser/`,
+    ca: readFileSync(join(directory, '.holdfast', 'tls', 'ca.pem'), 'utf8'),
     async close() {
       if (child.exitCode === null && child.kill()) await once(child, 'exit')
       rmSync(directory, { recursive: true, force: true })
