@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { OutgoingHttpHeaders } from 'node:http'
 import { request } from 'node:https'
 import { createServer } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
@@ -9,13 +10,14 @@ import { parseArgs } from 'node:util'
 import { createCertificateAuthority, createClientCertificate, issueCertificate } from '@holdfast/pop/certificates'
 import { type Child, start } from './child.ts'
 import type { Load, Measured } from './load.ts'
-import { type Comparison, compare, type Round, render } from './report.ts'
-import { client, type Usage } from './target.ts'
+import { createProofs, readProofKey } from './proofs.ts'
+import { type Comparison, type ComparisonName, compare, type Round, render } from './report.ts'
+import { client, dpopClient, type Usage } from './target.ts'
 
 const help = `Compares Holdfast with its peers in one run: interleaved rounds over HTTPS, 16 kept-alive connections with a client
 certificate, server and load generator on separate cores where there are two.
 
-  npm run bench -- [--seconds 5] [--rounds 5] [--only issuance|guard|memory] [--json]
+  npm run bench -- [--seconds 5] [--rounds 5] [--only issuance|guard|dpop|memory] [--json]
 
 What counts is the ratio within a run, since machines are noisy: of requests per second, or of the server's CPU time
 per request where a server was not the limit: its core less than 0.85 busy, or the generator's more.`
@@ -31,9 +33,13 @@ const { values } = parseArgs({
 })
 
 const form = new URLSearchParams({ grant_type: 'client_credentials', ...client }).toString()
+const dpopForm = new URLSearchParams({ grant_type: 'client_credentials', ...dpopClient }).toString()
 const headers = { 'content-type': 'application/x-www-form-urlencoded' }
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
 const place = (name: string) => join(folder, name)
+
+/** So many requests stand for a second where each brings a proof of its own: less than a round takes anywhere. */
+const provenPerSecond = { issuance: 1600, guard: 4800 }
 
 interface Target {
   readonly child: Child
@@ -67,9 +73,25 @@ async function issuance(load: Child): Promise<Comparison> {
   }))
 }
 
+/** Each use of a proof is recorded before the answer leaves: in SQLite on disk, or in the memory of oidc-provider. */
+async function dpopIssuance(load: Child): Promise<Comparison> {
+  const targets = {
+    holdfast: await target('issuer-holdfast'),
+    'oidc-provider': await target('issuer-oidc-provider'),
+  }
+  return await rounds('dpop-issuance', load, targets, ({ port }) => ({
+    url: `https://localhost:${port}/token`,
+    method: 'POST',
+    headers,
+    body: dpopForm,
+    amount: provenPerSecond.issuance * Number(values.seconds),
+    proofs: {},
+  }))
+}
+
 async function guard(load: Child): Promise<Comparison> {
   const issuer = await target('issuer-holdfast')
-  const token = await requestToken(issuer.port)
+  const token = await requestToken(issuer.port, form)
   const targets = {
     holdfast: await target('api-holdfast', issuer.port),
     'express-oauth2-jwt-bearer': await target('api-express', issuer.port),
@@ -79,6 +101,27 @@ async function guard(load: Child): Promise<Comparison> {
     url: `https://localhost:${port}/`,
     method: 'GET',
     headers: { authorization: `Bearer ${token}` },
+  }))
+  await issuer.child.stop()
+  return comparison
+}
+
+async function dpopGuard(load: Child): Promise<Comparison> {
+  const issuer = await target('issuer-holdfast')
+  const url = `https://localhost:${issuer.port}/token`
+  const [dpop] = await createProofs(1, readProofKey(clientPair.key), { method: 'POST', url })
+  const accessToken = await requestToken(issuer.port, dpopForm, { dpop })
+  const targets = {
+    holdfast: await target('api-holdfast', issuer.port),
+    'express-oauth2-jwt-bearer': await target('api-express-dpop', issuer.port),
+    'bare verify': await target('api-bare-verify', issuer.port),
+  }
+  const comparison = await rounds('dpop-guard', load, targets, ({ port }) => ({
+    url: `https://localhost:${port}/`,
+    method: 'GET',
+    headers: { authorization: `DPoP ${accessToken}` },
+    amount: provenPerSecond.guard * Number(values.seconds),
+    proofs: { accessToken },
   }))
   await issuer.child.stop()
   return comparison
@@ -102,7 +145,7 @@ async function memory(load: Child): Promise<{ readonly before: number; readonly 
 }
 
 async function rounds(
-  name: string,
+  name: ComparisonName,
   load: Child,
   targets: Readonly<Record<string, Target>>,
   loadOf: (target: Target) => Omit<Load, 'seconds'>,
@@ -159,9 +202,10 @@ async function makeMaterials(): Promise<void> {
 
 let clientPair = { ca: '', cert: '', key: '' }
 
-async function requestToken(port: number): Promise<string> {
-  const outgoing = request(`https://localhost:${port}/token`, { ...clientPair, method: 'POST', headers })
-  outgoing.end(form)
+async function requestToken(port: number, body: string, more: OutgoingHttpHeaders = {}): Promise<string> {
+  const options = { ...clientPair, method: 'POST', headers: { ...headers, ...more } }
+  const outgoing = request(`https://localhost:${port}/token`, options)
+  outgoing.end(body)
   const [response] = await once(outgoing, 'response')
   let text = ''
   for await (const chunk of response) text += String(chunk)
@@ -181,12 +225,15 @@ async function main(): Promise<void> {
   if (values.help) return console.log(help)
   await makeMaterials()
   const load = await start('./load.ts', [folder], { core: 1, ca: place('ca.pem') })
-  const wanted = (name: string) => values.only === undefined || values.only === name
+  const wanted = (name: string) =>
+    values.only === undefined || values.only === name || name.startsWith(`${values.only}-`)
   const results = {
     node: process.version,
     processor: cpus()[0]?.model,
     ...(wanted('issuance') && { issuance: await issuance(load) }),
     ...(wanted('guard') && { guard: await guard(load) }),
+    ...(wanted('dpop-issuance') && { 'dpop-issuance': await dpopIssuance(load) }),
+    ...(wanted('dpop-guard') && { 'dpop-guard': await dpopGuard(load) }),
     ...(wanted('memory') && { memory: await memory(load) }),
   }
   await load.stop()

@@ -40,9 +40,21 @@ export interface Goal {
   readonly reached: number
 }
 
-const goals: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+const titles = {
+  issuance: 'Issuance: client credentials, client_secret_post, certificate-bound ES256 JWT',
+  guard: 'Guard: certificate-bound ES256 JWT at an API',
+  'dpop-issuance': 'Issuance with DPoP: the same, bound by a proof (ES256) whose use is recorded',
+  'dpop-guard': 'Guard with DPoP: a proof (ES256) for each request',
+} as const
+
+/** What is compared. */
+export type ComparisonName = keyof typeof titles
+
+const goals: Readonly<Record<ComparisonName, Readonly<Record<string, number>>>> = {
   issuance: { 'bare handler': 0.75, 'oidc-provider': 2.2 },
   guard: { 'bare handler': 0.75, 'express-oauth2-jwt-bearer': 2.5 },
+  'dpop-issuance': { 'oidc-provider': 2 },
+  'dpop-guard': { 'bare verify': 0.7, 'express-oauth2-jwt-bearer': 1.5 },
 }
 const mostMemoryGrowth = 20
 
@@ -53,7 +65,7 @@ const mostMemoryGrowth = 20
 const busyEnough = 0.85
 
 /** Compares every target with Holdfast, round by round, so that a machine's drift cancels. */
-export function compare(name: string, seen: Readonly<Record<string, readonly Round[]>>): Comparison {
+export function compare(name: ComparisonName, seen: Readonly<Record<string, readonly Round[]>>): Comparison {
   const ours = seen.holdfast ?? []
   const rows = Object.fromEntries(
     Object.entries(seen).map(([who, rounds]) => [
@@ -74,26 +86,23 @@ export function compare(name: string, seen: Readonly<Record<string, readonly Rou
   return {
     rows,
     counts,
-    goals: Object.entries(goals[name] ?? {}).map(([over, wanted]) => ({ over, wanted, reached: reached(over) })),
+    goals: Object.entries(goals[name]).map(([over, wanted]) => ({ over, wanted, reached: reached(over) })),
   }
 }
 
 /** The results for people. */
-export function render(results: {
-  readonly node: string
-  readonly processor: string | undefined
-  readonly issuance?: Comparison
-  readonly guard?: Comparison
-  readonly memory?: { readonly before: number; readonly after: number }
-}): string {
+export function render(
+  results: {
+    readonly node: string
+    readonly processor: string | undefined
+    readonly memory?: { readonly before: number; readonly after: number }
+  } & { readonly [Name in ComparisonName]?: Comparison },
+): string {
   const lines = [`Node ${results.node}, ${results.processor}`]
-  if (results.issuance)
-    lines.push(
-      '',
-      'Issuance: client credentials, client_secret_post, certificate-bound ES256 JWT',
-      ...table(results.issuance),
-    )
-  if (results.guard) lines.push('', 'Guard: certificate-bound ES256 JWT at an API', ...table(results.guard))
+  for (const name of Object.keys(titles) as ComparisonName[]) {
+    const comparison = results[name]
+    if (comparison) lines.push('', titles[name], ...table(comparison))
+  }
   if (results.memory) {
     const [before, after] = [results.memory.before / 1e6, results.memory.after / 1e6]
     const verdict = after - before <= mostMemoryGrowth ? 'reached' : 'missed'

@@ -23,8 +23,11 @@ export interface Usage {
 /** The API that the tokens are for, and what both issuers give: the same claims, an hour long. */
 export const api = 'https://api.test'
 
-/** The one client. */
+/** The client that is bound by its certificate. */
 export const client = { client_id: 'client', client_secret: 'a-secret-of-the-benchmark-with-256-bit', scope: 'api1' }
+
+/** The client that is bound by DPoP. */
+export const dpopClient = { ...client, client_id: 'dpop-client' }
 
 /** Reads what the benchmark made for this target. */
 export function materials(): Materials {

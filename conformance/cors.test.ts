@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createTestProofKey, signProof } from '@holdfast/pop/testing'
@@ -26,7 +27,7 @@ const web = [
 const withWeb = (settings: SettingsInput): SettingsInput => ({
   ...settings,
   clients: [...(settings.clients ?? []), ...web],
-  registration: { initialAccessTokens: [`sha256:${'A'.repeat(43)}`] },
+  registration: { initialAccessTokens: [`sha256:${hash('sha256', 'initial', 'base64url')}`] },
 })
 
 let server: Harness
@@ -398,6 +399,15 @@ describe('the origins of clients in the store', () => {
       'access-control-allow-origin': 'https://added.example',
     })
     expect(sharingOf(await ask(origin))).toEqual(kept)
+  })
+
+  it('are not for clients to register themselves', async () => {
+    const body = JSON.stringify({ redirect_uris: [callback], web_origins: ['https://own.example'] })
+    const headers = { 'content-type': 'application/json', authorization: 'Bearer initial' }
+    const { status, json } = await server.send({ on: 'public', method: 'POST', path: '/register', headers, body })
+    expect(status).toBe(201)
+    expect(json).not.toHaveProperty('web_origins')
+    expect((await preflight({ headers: { origin: 'https://own.example' } })).status).toBe(405)
   })
 
   it('are sixty-four at most of one client, each of which counts', async () => {

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { parseJsonObject } from '@holdfast/pop'
 import { thumbprintOf } from '@holdfast/pop/certificates'
+import { createClient, createSession, type NodeClientOptions, proofKeyOf } from '@holdfast/pop/client/node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Browser, openBrowser } from './browser.ts'
 import { claimsOf } from './harness.ts'
@@ -50,6 +52,40 @@ describe('holdfast login, against the development servers', () => {
     expect(JSON.parse(out)).toMatchObject({ token_type: 'Bearer', name: 'Alice Adams', form: 'JWT' })
   })
 
+  it('binds to a DPoP key made on the fly, which is kept: call proves it, and steal cannot', async () => {
+    const { code, out } = await login('--dpop', '--json')
+    expect(code).toBe(0)
+    const { access_token, token_type, jkt } = JSON.parse(out)
+    expect({ token_type, cnf: claimsOf(access_token).cnf }).toEqual({ token_type: 'DPoP', cnf: { jkt } })
+    expect(statSync(inSession('dpop-key.jwk')).mode & 0o777).toBe(0o600)
+    expect(existsSync(inSession('certificate.pem'))).toBe(false)
+    expect((await run('call', `${at.api}/identity`)).code).toBe(0)
+    const stolen = await run('steal', '--json')
+    expect({ code: stolen.code, safe: JSON.parse(stolen.out).safe }).toEqual({ code: 0, safe: true })
+  })
+
+  it('binds the refresh token to the DPoP key: without it, or with another, it is worth nothing', async () => {
+    await login('--dpop')
+    const renew = renewal()
+    await expect(renew({ binding: 'none' })).rejects.toMatchObject({ reason: 'sign_in_required' })
+    await expect(renew({ binding: 'dpop' })).rejects.toMatchObject({ reason: 'sign_in_required' })
+    expect(await renew({ binding: 'dpop', proofKey: keptKey() })).toMatchObject({ token_type: 'DPoP' })
+  })
+
+  it('logout ends what is bound to a DPoP key, at the server too, and removes the key', async () => {
+    const { out } = await login('--dpop')
+    const [renew, proofKey] = [renewal(), keptKey()]
+    expect((await run('logout')).code).toBe(0)
+    expect(existsSync(inSession('dpop-key.jwk'))).toBe(false)
+    expect(await introspect(out.trim())).toEqual({ active: false })
+    await expect(renew({ binding: 'dpop', proofKey })).rejects.toMatchObject({ reason: 'sign_in_required' })
+  })
+
+  it.each(['web', 'nobody'])('exits 1 for a client that is not public, and says what it needs: %s', async (client) => {
+    const { code, err } = await run('login', '--client', client, '--no-browser')
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('public clients') })
+  })
+
   it('asks for no more than it is told to', async () => {
     const { out } = await login('--scope', 'openid api1')
     expect(claimsOf(out.trim()).scope).toBe('openid api1')
@@ -75,9 +111,7 @@ describe('holdfast login, against the development servers', () => {
     const { out } = await login()
     expect((await run('logout')).code).toBe(0)
     expect(existsSync(inSession('session.json'))).toBe(false)
-    const asked = ['inspect', out.trim(), '--introspect', '--client', 'api1', '--secret', 'api1-secret', '--json']
-    const { out: inspected } = await run(...asked, '--issuer', at.issuer)
-    expect(JSON.parse(inspected).introspection).toEqual({ active: false })
+    expect(await introspect(out.trim())).toEqual({ active: false })
     expect((await run('logout')).code).toBe(66)
   })
 })
@@ -198,6 +232,28 @@ async function login(...options: string[]) {
   await fetch(callback).then((response) => response.text())
   const [code] = child.exitCode === null ? await once(child, 'exit') : [child.exitCode]
   return { code, out: await out, err: await err.text }
+}
+
+/** Asks for a token by the refresh token that is kept now. */
+function renewal() {
+  const session = createSession({ refresh_token: readFileSync(inSession('refresh-token'), 'utf8') })
+  const base = { issuer: at.issuer, client_id: 'native', ca: read('tls/ca.pem') }
+  return async (proof: Pick<NodeClientOptions, 'binding' | 'proofKey'>) => {
+    await using client = createClient({ ...base, ...proof })
+    return await client.token({ session })
+  }
+}
+
+/** The DPoP key that is kept now. */
+function keptKey() {
+  const jwk = parseJsonObject(read('session/dpop-key.jwk'))
+  return proofKeyOf(createPrivateKey({ key: { ...jwk }, format: 'jwk' }), 'ES256')
+}
+
+/** What the issuer says of a token. */
+async function introspect(token: string): Promise<unknown> {
+  const asked = ['inspect', token, '--introspect', '--client', 'api1', '--secret', 'api1-secret', '--json']
+  return JSON.parse((await run(...asked, '--issuer', at.issuer)).out).introspection
 }
 
 async function run(...args: string[]) {

@@ -71,6 +71,25 @@ describe('RFC 9449 §5 a token for who shows a proof', () => {
     expect(await declined(server, elsewhere)).toMatchObject({ reason: 'dpop_url_differs' })
   })
 
+  it('is for the path of the issuer, on the one listener that does everything', async () => {
+    const single = await startServer(({ listen, ...settings }) => ({
+      ...settings,
+      issuer: `${settings.issuer}/tenant`,
+      layout: 'single',
+      listen: { public: listen.public },
+    }))
+    try {
+      const path = '/tenant/token'
+      const form = { grant_type: 'client_credentials', client_id: 'client', client_secret: 'secret' }
+      const bound = await single.post(path, form, withProof(proofFor(single, key, { path })))
+      expect(claimsOf(bound.json.access_token).cnf).toEqual({ jkt: key.thumbprint })
+      const elsewhere = single.post(path, form, withProof(proofFor(single, key)))
+      expect(await declined(single, elsewhere)).toMatchObject({ reason: 'dpop_url_differs' })
+    } finally {
+      await single.close()
+    }
+  })
+
   it('does not follow what the request says of its host', async () => {
     const headers = { host: 'evil.test', 'x-forwarded-host': 'evil.test', forwarded: 'host=evil.test' }
     expect((await server.token({}, withProof(proof(), { headers }))).status).toBe(200)

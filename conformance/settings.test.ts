@@ -27,6 +27,7 @@ const whole = {
     mutualTls: { port: 5002, host: 'localhost', origin: 'https://as.localhost:5002', certificate, key },
   },
   mutualTls: { alwaysEmitConfirmationClaim: true, trustGroups: { staff: { ca: certificate, crl: 'staff.crl' } } },
+  dpop: { algorithms: ['ES256'], nonces: 'required', proofsPerMinute: 60_000 },
   accessTokens: { format: 'jwt', algorithm: 'ES256', lifetime: 3600 },
   apis: [
     {
@@ -43,6 +44,10 @@ const whole = {
       token_endpoint_auth_method: 'client_secret_basic',
       client_secret: 'secret',
       tls_client_certificate_bound_access_tokens: true,
+      dpop_bound_access_tokens: true,
+      dpop: 'allowed',
+      dpop_nonces: 'off',
+      web_origins: ['https://app.test'],
       grant_types: ['client_credentials', 'authorization_code'],
       redirect_uris: ['https://app.test/callback'],
       post_logout_redirect_uris: ['https://app.test/bye'],
@@ -302,6 +307,26 @@ describe('F29 settings that conflict', () => {
     ['a subject value for another method', client({ tls_client_auth_san_dns: 'a.test' }), 'tls_client_auth_san_dns'],
     ['a trust group for another method', client({ trust_group: 'staff' }), 'trust_group'],
     ['a pinned key without certificate', of('pinned', { jwks: { keys: [publicKey] } }), 'jwks'],
+    [
+      'proofs that are demanded and not taken',
+      client({ dpop_bound_access_tokens: true, dpop: 'off' }),
+      'clients[0].dpop_bound_access_tokens',
+    ],
+    [
+      'bound access tokens that are spared',
+      client({ dpop_bound_access_tokens: true, dpop: 'refresh-tokens' }),
+      'clients[0].dpop_bound_access_tokens',
+    ],
+    [
+      'spared access tokens of a client with a secret',
+      client({ dpop_bound_access_tokens: false, dpop: 'refresh-tokens' }),
+      'clients[0].dpop',
+    ],
+    ['proofs by RS256', { ...whole, dpop: { algorithms: ['RS256'] } }, 'dpop.algorithms'],
+    ['no algorithm of proofs', { ...whole, dpop: { algorithms: [] } }, 'dpop.algorithms'],
+    ['nonces for some', { ...whole, dpop: { nonces: 'sometimes' } }, 'dpop.nonces'],
+    ['no proofs a minute', { ...whole, dpop: { proofsPerMinute: 0 } }, 'dpop.proofsPerMinute'],
+    ['a rule of nonces that is not for one client', client({ dpop_nonces: 'required-for-public' }), 'dpop_nonces'],
     ['a jwks_uri whose host is not allowed', { ...whole, outbound: { allow: [] } }, 'jwks_uri'],
   ])('refuses %s', (_, settings, name) => {
     expect(refusalOf(settings).message).toContain(name)

@@ -3,7 +3,7 @@ import { clientCertificateTlsOptions, createGuard, protect } from '@holdfast/pop
 import { api, materials, serve } from '../target.ts'
 
 const { certificate: cert, key, issuer, port } = materials()
-const guard = createGuard({ issuer, identifier: api })
+const guard = createGuard({ issuer, identifier: api, origin: `https://localhost:${port}` })
 const server = createServer(
   { ...clientCertificateTlsOptions, cert, key },
   protect(guard, (_, response, { token }) => {

@@ -2,27 +2,28 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:https'
 import { clientCertificateTlsOptions } from '@holdfast/pop/resource/node'
 import Provider from 'oidc-provider'
-import { api, client, materials, serve } from '../target.ts'
+import { api, client, dpopClient, materials, serve } from '../target.ts'
 
 const { certificate: cert, key, port } = materials()
 const signing = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
+const common = {
+  grant_types: ['client_credentials'],
+  redirect_uris: [],
+  response_types: [],
+  token_endpoint_auth_method: 'client_secret_post',
+  id_token_signed_response_alg: 'ES256',
+} as const
 const provider = new Provider(`https://localhost:${port}`, {
   clients: [
-    {
-      ...client,
-      grant_types: ['client_credentials'],
-      redirect_uris: [],
-      response_types: [],
-      token_endpoint_auth_method: 'client_secret_post',
-      id_token_signed_response_alg: 'ES256',
-      tls_client_certificate_bound_access_tokens: true,
-    },
+    { ...client, ...common, tls_client_certificate_bound_access_tokens: true },
+    { ...dpopClient, ...common, dpop_bound_access_tokens: true },
   ],
   jwks: { keys: [{ ...signing, alg: 'ES256', use: 'sig' }] },
   scopes: ['api1'],
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
+    dPoP: { enabled: true, allowReplay: false },
     mTLS: {
       enabled: true,
       certificateBoundAccessTokens: true,

@@ -1,19 +1,9 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import process from 'node:process'
-import { AxeBuilder } from '@axe-core/playwright'
-import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { requirePrograms } from '../requires.ts'
 import { type Chromium, startChromium } from './chromium.ts'
+import { lookAt, themes } from './look-at.ts'
 import { looks } from './looks.ts'
 import { startWorld, type World } from './world.ts'
-
-/** A folder for pictures; `docs/screenshots` holds the current ones. */
-const pictures = process.env.HOLDFAST_SCREENSHOTS
-
-const themes = ['light', 'dark'] as const
-const widths = [360, 1440] as const
 
 requirePrograms('chromium')('the pages, looked at', () => {
   let world: World
@@ -22,7 +12,6 @@ requirePrograms('chromium')('the pages, looked at', () => {
   beforeAll(async () => {
     world = await startWorld()
     chromium = await startChromium()
-    if (pictures) mkdirSync(pictures, { recursive: true })
   })
   afterAll(async () => {
     await chromium?.close()
@@ -35,16 +24,7 @@ requirePrograms('chromium')('the pages, looked at', () => {
     async ({ name, reach }) => {
       const { page, context } = await chromium.open()
       await reach(page, world)
-      for (const colorScheme of themes) {
-        for (const width of widths) {
-          await page.emulateMedia({ colorScheme })
-          await page.setViewportSize({ width, height: width === 360 ? 740 : 900 })
-          await page.evaluate('Promise.all(document.getAnimations().map(({ finished }) => finished))')
-          if (pictures) await page.screenshot({ path: join(pictures, `${name}-${colorScheme}-${width}.png`) })
-          expect(await findings(page)).toEqual([])
-          expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width)
-        }
-      }
+      await lookAt(page, name)
       await context.close()
     },
   )
@@ -65,9 +45,3 @@ requirePrograms('chromium')('the pages, looked at', () => {
     expect(chromium.complaints).toEqual([])
   })
 })
-
-/** What axe finds, by rule and place. */
-async function findings(page: Page): Promise<readonly string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`))
-}

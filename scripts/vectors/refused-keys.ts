@@ -134,7 +134,7 @@ function wrongSignatures(): readonly Vector[] {
     refuse('ML-DSA-context', 'ML-DSA-44 with a context', {
       key: 'ML-DSA-44',
       signs: 'with a context',
-      rule: 'RFC9964-4',
+      rule: 'RFC9964',
     }),
     refuse('PS256-as-RS256', 'PS256 in the header, the padding of RS256', { key: 'PS256', signs: 'RS256' }),
     refuse('PS256-salt', 'PS256 with a salt of 20 bytes', {

@@ -73,7 +73,7 @@ describe('RFC 7638 thumbprints', () => {
     expect(thumbprint({ crv: 'P-256', y, x, kty: 'EC' })).toBe('0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I')
   })
 
-  it('[RFC9964-6] of an ML-DSA key, alg is a part', () => {
+  it('RFC 9964: of an ML-DSA key, alg is a part', () => {
     const { jwk } = createTestProofKey('ML-DSA-44')
     const { alg, kty, pub } = jwk as { readonly alg: string; readonly kty: string; readonly pub: string }
     expect(thumbprintInput(jwk)).toBe(JSON.stringify({ alg, kty, pub }))

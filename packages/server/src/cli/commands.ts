@@ -27,12 +27,12 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'token',
-    does: 'Get an access token that is bound to a certificate, by default one made on the fly.',
+    does: 'Get an access token that is bound to a key: of a certificate, or for DPoP.',
     load: async () => (await import('./token.ts')).defineToken,
   },
   {
     name: 'login',
-    does: 'Sign in through a browser, for a token that is bound to a certificate made on the fly.',
+    does: 'Sign in through a browser, for a token that is bound to a key made on the fly.',
     load: async () => (await import('./login.ts')).defineLogin,
   },
   {
@@ -42,7 +42,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'call',
-    does: 'Call an API with that token and certificate, and say why it refuses.',
+    does: 'Call an API with that token, prove its key, and say why the API refuses.',
     load: async () => (await import('./call.ts')).defineCall,
   },
   {
@@ -52,7 +52,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'inspect',
-    does: 'Read a token or a certificate, and verify it if asked.',
+    does: 'Read a token, a DPoP proof or a certificate, and verify it.',
     load: async () => (await import('./inspect.ts')).defineInspect,
   },
   {

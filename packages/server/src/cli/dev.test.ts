@@ -261,7 +261,8 @@ describe('holdfast dev', () => {
     const before = readFileSync(settings, 'utf8')
     const { code, err } = await run('dev', '--port-base', String(await freeBase()))
     expect(code).toBe(69)
-    expect(err).toContain(String(dev.pid))
+    expect(err).toContain(`in this folder already: ${at.issuer}, process ${dev.pid}`)
+    expect(err).not.toContain('store.file')
     expect(readFileSync(settings, 'utf8')).toBe(before)
   })
 

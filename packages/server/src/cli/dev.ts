@@ -1,5 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Development, startDevelopment } from '../development/development.ts'
+import { StoreOwned } from '../store/owner.ts'
+import { issuerOf } from './client-options.ts'
+import { Failure } from './exit.ts'
 import { programName } from './self.ts'
 import { untilStopped } from './stopped.ts'
 import { harmless, renderTable, type Terminal } from './terminal.ts'
@@ -24,7 +27,7 @@ To begin anew, remove ./.holdfast
     )
     .action(async ({ portBase, nonces, json }: { portBase: number; nonces?: true; json?: true }) => {
       const ports = { issuer: portBase + 1, mutualTls: portBase + 2, api: portBase + 3, web: portBase + 4 }
-      const development = await startDevelopment({
+      const starting = startDevelopment({
         directory,
         ports,
         ...(nonces && { nonces }),
@@ -32,6 +35,9 @@ To begin anew, remove ./.holdfast
           if (level !== 'info' || reason !== undefined)
             terminal.note(oneLine([event, reason, client, seen].filter((part) => part !== undefined).join(' ')))
         },
+      })
+      const development = await starting.catch(async (cause: unknown) => {
+        throw cause instanceof StoreOwned ? new Failure(69, await runningHere(cause), cause) : cause
       })
       const { origins } = development
       terminal.out(
@@ -45,6 +51,15 @@ To begin anew, remove ./.holdfast
     })
 }
 
+/** A second start in one folder: nothing is wrong with the store. */
+async function runningHere({ pid }: StoreOwned): Promise<string> {
+  const issuer = await issuerOf(undefined).catch(() => undefined)
+  const where = [issuer, pid === undefined ? undefined : `process ${pid}`]
+    .filter((part) => part !== undefined)
+    .join(', ')
+  return `A server runs in this folder already${where && `: ${where}`}. Use that one, stop it, or start this one in another folder, with another --port-base.`
+}
+
 function welcome({ origins: { issuer, mutualTls, api, web } }: Development, { columns, style }: Terminal): string {
   const holdfast = programName()
   const places = renderTable(
@@ -52,7 +67,7 @@ function welcome({ origins: { issuer, mutualTls, api, web } }: Development, { co
       ['issuer', issuer],
       ['mTLS', `${mutualTls}   asks for client certificates`],
       ['sample API', `${api}   GET /identity, scope api1`],
-      ['web page', `${web}   signs in and calls the API: open it in a browser`],
+      ['web page', `${web}   for browsers: signs in and calls the API`],
       ['', `${web}/browser/   the same without a back end`],
       ['CA', `${directory}/tls/ca.pem`],
       ['settings', `${directory}/holdfast.yaml`],
@@ -62,7 +77,7 @@ function welcome({ origins: { issuer, mutualTls, api, web } }: Development, { co
   )
   const clients = renderTable(
     [
-      ['client', 'secret "secret"; with any certificate its tokens are bound'],
+      ['client', 'secret "secret"; bound to any certificate or DPoP key that it shows'],
       ['reference', 'secret "secret"; reference tokens'],
       ['mtls', `--cert ${directory}/tls/mtls.pem --key ${directory}/tls/mtls.key`],
       ['pinned', `--cert ${directory}/tls/pinned.pem --key ${directory}/tls/pinned.key`],
@@ -93,11 +108,21 @@ ${style.strong('People')}
 ${style.strong('Try it, in another terminal in this folder')}
 
   ${holdfast} token --client client --secret secret --scope api1
-  ${holdfast} login --client native
   ${holdfast} call ${identity}
   ${holdfast} steal
 
-${style.strong('The same with openssl and curl')}
+${style.strong('The same with DPoP: a proof for each request instead of a certificate')}
+
+  ${holdfast} token --client client --secret secret --scope api1 --dpop
+  ${holdfast} call ${identity}
+  ${holdfast} steal
+
+${style.strong('For somebody who signs in; call and steal as above')}
+
+  ${holdfast} login --client native
+  ${holdfast} login --client native --dpop
+
+${style.strong('With openssl and curl')}
 
   openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=client -days 10 \\
     -keyout c.key -out c.pem

@@ -36,10 +36,10 @@ export function defineInspect(command: Command, terminal: Terminal): void {
     .option('--issuer <url>', 'verify the signature with the keys of this issuer; the token is not sent')
     .option('--introspect', 'send the token to its issuer and print what that says of it')
     .option('--client <id>', 'who asks, for --introspect')
+  addCredentialOptions(command)
     .option('--method <method>', 'of a DPoP proof: the method of the request that it came with')
     .option('--url <url>', 'of a DPoP proof: the address of that request')
     .option('--token <token>', 'of a DPoP proof: the token of that request, itself or @file')
-  addCredentialOptions(command)
     .option(...caOption)
     .option('--json', 'print JSON')
     .addHelpText(

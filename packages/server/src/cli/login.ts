@@ -39,9 +39,9 @@ export function defineLogin(command: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-Somebody signs in through a browser on this machine. The token alone is printed to
-standard output. It is kept with its refresh token and what both are bound to in
-${sessionDirectory}/, readable by you only: call, steal and inspect use it.
+Somebody signs in through a browser on this machine. The token alone is printed
+to standard output. It is kept with its refresh token and what both are bound to
+in ${sessionDirectory}/, readable by you only: call, steal and inspect use it.
 
   $ holdfast login --client native
   $ holdfast login --client native --dpop

@@ -18,9 +18,10 @@ export function defineLogout(command: Command, terminal: Terminal): void {
     .addHelpText(
       'after',
       `
-Ends the session of this folder: revokes its refresh token, or its token when there is
-none, and removes ${sessionDirectory}/. The browser stays signed in. A client that has
-a secret, or signs assertions, shows that once more.
+Ends the session of this folder: revokes its refresh token, or its token when
+there is none, and removes ${sessionDirectory}/ with the keys that were made for
+it. The browser stays signed in. A client that has a secret, or signs assertions,
+shows that once more.
 
   $ holdfast logout
   $ holdfast logout --secret-file client.secret`,

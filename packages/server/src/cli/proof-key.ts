@@ -27,7 +27,7 @@ export function addDpopOptions(command: Command): Command {
     .option('--dpop', 'bind to a DPoP key, made on the fly, instead of a certificate')
     .option('--dpop-key <file>', 'the same with a key of your own: private, PEM or JWK')
     .addOption(
-      new Option('--alg <alg>', 'algorithm of the proofs (default: ES256, or what the key is for)').choices(
+      new Option('--alg <alg>', 'algorithm of the proofs: ES256, or what the key is for, when left out').choices(
         proofAlgorithms,
       ),
     )

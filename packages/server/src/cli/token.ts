@@ -30,9 +30,12 @@ export function defineToken(command: Command, terminal: Terminal): void {
     .option('--issuer <url>', 'authorization server (default: the development server of this folder)')
     .option('--scope <scope>', 'scopes, separated by spaces')
     .option('--resource <uri>', 'APIs that the token is for; may be repeated', repeated)
-    .option('--cert <file>', 'PEM of your own certificate instead of one made on the fly')
+    .option(
+      '--cert <file>',
+      'PEM of your own certificate instead of one made on the fly; with --dpop it only authenticates',
+    )
     .option('--key <file>', 'PEM of its private key')
-    .option('--ephemeral', 'make a certificate on the fly: what happens without --cert')
+    .option('--ephemeral', 'make a certificate on the fly: what happens without --cert and --dpop')
   addDpopOptions(command)
     .option('--unbound', 'present no certificate: the token, if there is one, is bound to nothing')
     .option(...caOption)

@@ -1,7 +1,7 @@
 import { hash, X509Certificate } from 'node:crypto'
-import { isJsonObject, parseJwt } from '@holdfast/pop'
+import { isJsonObject, type ProofKey, parseJwt } from '@holdfast/pop'
 import { type CertificatePair, createClientCertificate } from '@holdfast/pop/certificates'
-import { createClient, type NodeClient } from '@holdfast/pop/client/node'
+import { createClient, createProofKey, type NodeClient } from '@holdfast/pop/client/node'
 import { type TheftResult, tryThefts, worstOf } from '../theft/heist.ts'
 import type { Development } from './development.ts'
 import { apiCredentials } from './seed.ts'
@@ -17,7 +17,7 @@ export interface Telling {
 
 /**
  * The whole story: a certificate made on the fly, a token that is bound to it, an API that refuses the token from
- * anybody else; first with a JWT, then with a reference token.
+ * anybody else; first with a JWT, then with a reference token, then with a DPoP key in place of the certificate.
  */
 export async function tellStory({ origins, credentials }: Development, { chapter, tell }: Telling): Promise<void> {
   const identity = new URL('/identity', origins.api)
@@ -29,10 +29,7 @@ export async function tellStory({ origins, credentials }: Development, { chapter
 
   chapter('The client gets a token')
   const token = await tell('token', () => getToken(client, 'JWT'))
-  const bound = await tell('cnf', async () => {
-    const cnf = parseJwt(token)?.claims.cnf
-    return { says: JSON.stringify(cnf), result: cnf }
-  })
+  const bound = await tell('cnf', () => readConfirmation(token))
   await tell('thumbprint', () => compareThumbprint(pair, bound))
   await tell('call', () => callApi(client, identity))
 
@@ -52,6 +49,20 @@ export async function tellStory({ origins, credentials }: Development, { chapter
   })
   await tell('revoke', () => revoke(other, handle, api))
 
+  chapter('The same with DPoP: a proof for each request, and no certificate')
+  const proofKey = await tell('key', makeProofKey)
+  const mine = { issuer: origins.issuer, client_id: 'client', client_secret: 'secret', scope: 'api1', ca }
+  await using prover = createClient({ ...mine, binding: 'dpop', proofKey })
+  const proven = await tell('token', () => getToken(prover, 'JWT', 'a proof'))
+  const boundToKey = await tell('cnf', () => readConfirmation(proven))
+  await tell('thumbprint', () => compareKey(proofKey, boundToKey))
+  await tell('call', () => callApi(prover, identity, 'a new proof'))
+  await tell('thefts', async () => {
+    const { thefts } = await tryThefts({ token: proven, url: identity, ca, proofKey, name: 'client' })
+    const names = thefts.map((theft) => refusalOf(theft) && theft.name)
+    return { says: `all ${names.length} refused: ${names.join(', ')}`, result: undefined }
+  })
+
   async function stealAll(stolen: string): Promise<readonly TheftResult[]> {
     const { certificate, key } = pair
     const { thefts } = await tryThefts({ token: stolen, url: identity, ca, certificate, key, name: 'client' })
@@ -68,11 +79,20 @@ async function makeCertificate() {
   }
 }
 
-async function getToken(client: NodeClient, form: 'JWT' | 'handle') {
+async function makeProofKey() {
+  return { says: 'made on the fly: ES256, which only this process can use', result: await createProofKey() }
+}
+
+async function getToken(client: NodeClient, form: 'JWT' | 'handle', evidence = 'that certificate') {
   const { access_token: token } = await client.token()
   require((parseJwt(token) !== undefined) === (form === 'JWT'), `the token is no ${form}`)
   const seen = form === 'JWT' ? 'a JWT' : 'an opaque handle'
-  return { says: `with client_id, secret and that certificate: ${seen}`, result: token }
+  return { says: `with client_id, secret and ${evidence}: ${seen}`, result: token }
+}
+
+async function readConfirmation(token: string) {
+  const cnf = parseJwt(token)?.claims.cnf
+  return { says: JSON.stringify(cnf), result: cnf }
 }
 
 /** Computed with nothing of ours: the SHA-256 over the DER, in base64url. */
@@ -82,11 +102,18 @@ async function compareThumbprint({ certificate }: CertificatePair, cnf: unknown)
   return { says: 'is the SHA-256 over the certificate, computed apart', result: undefined }
 }
 
-async function callApi(client: NodeClient, identity: URL) {
+/** Computed with nothing of ours: the SHA-256 over the members of the key in their order, in base64url. RFC 7638. */
+async function compareKey({ jwk }: ProofKey, cnf: unknown) {
+  const computed = hash('sha256', JSON.stringify(jwk, ['crv', 'kty', 'x', 'y']), 'base64url')
+  require(isJsonObject(cnf) && cnf.jkt === computed, `the key's thumbprint is ${computed}`)
+  return { says: "is the SHA-256 over the key's public half, computed apart", result: undefined }
+}
+
+async function callApi(client: NodeClient, identity: URL, evidence = 'the certificate') {
   const response = await client.fetch(identity)
   require(response.status === 200, `the API answered ${response.status}`)
   await response.body?.cancel()
-  return { says: `GET ${identity.pathname} with the certificate: 200`, result: undefined }
+  return { says: `GET ${identity.pathname} with ${evidence}: 200`, result: undefined }
 }
 
 async function introspect(api: NodeClient, handle: string, { thumbprint }: CertificatePair) {

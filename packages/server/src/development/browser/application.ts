@@ -93,6 +93,7 @@ function show(section: 'waiting' | 'signed-in' | 'signed-out'): void {
   for (const id of ['waiting', 'signed-in', 'signed-out']) find(id).hidden = id !== section
   const heading = find(section).querySelector('h1')
   if (heading) document.title = `${heading.textContent} · Sample browser application`
+  find(section).querySelector('.stack')?.before(find('problem'))
 }
 
 function write(id: string, text: string): void {

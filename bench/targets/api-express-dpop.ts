@@ -1,0 +1,22 @@
+import { createServer } from 'node:https'
+import { clientCertificateTlsOptions } from '@holdfast/pop/resource/node'
+import express from 'express'
+import { auth } from 'express-oauth2-jwt-bearer'
+import { api, materials, serve } from '../target.ts'
+
+const { certificate: cert, key, issuer, port } = materials()
+const app = express()
+app.use(
+  auth({
+    issuer,
+    jwksUri: `${issuer}/jwks`,
+    audience: api,
+    tokenSigningAlg: 'ES256',
+    dpop: { enabled: true, required: true },
+  }),
+)
+app.get('/', (request: unknown, response: unknown) => {
+  const { auth: verified } = request as { auth?: { payload: { client_id?: unknown } } }
+  ;(response as { json(body: object): void }).json({ client: verified?.payload.client_id })
+})
+createServer({ ...clientCertificateTlsOptions, cert, key }, app).listen(port, '127.0.0.1', serve)
