@@ -101,8 +101,9 @@ describe('the listener for operations', () => {
 
   it('shows no token, secret or client', async () => {
     const { access_token } = (await server.token()).json
+    await server.token({ client_id: 'nobody-known', client_secret: 'hush-hush' })
     const text = await figures()
-    for (const secret of [access_token, 'secret', 'client="']) expect(text).not.toContain(secret)
+    for (const secret of [access_token, 'hush-hush', 'nobody-known']) expect(text).not.toContain(secret)
   })
 })
 
