@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import autocannon, { type Client } from 'autocannon'
+import autocannon from 'autocannon'
 import { createProofs, readProofKey } from './proofs.ts'
 
 /** What one round of load is. */
@@ -28,6 +28,12 @@ export interface Measured {
   readonly duration: number
 }
 
+/** What is used of autocannon's. */
+interface Connection {
+  setRequests(requests: readonly { readonly headers: Load['headers'] }[]): void
+  on(event: 'done', listener: () => void): void
+}
+
 const connections = 16
 const folder = process.argv[2] ?? ''
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')
@@ -46,7 +52,7 @@ process.on('message', async ({ url, seconds, method, headers, body, amount = 0, 
     ...(body === undefined ? {} : { body }),
     ...(amount === 0 ? { duration: seconds } : { amount }),
     tlsOptions,
-    setupClient(client: Client) {
+    setupClient(client: Connection) {
       if (made.length > 0) client.setRequests(made.splice(-share).map((dpop) => ({ headers: { ...headers, dpop } })))
       client.on('done', watch.stop)
       watch.start()

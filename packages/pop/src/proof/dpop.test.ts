@@ -207,9 +207,18 @@ describe('RFC 9449 §11.1 the use of a proof', () => {
     expect((await useOf(request, {}, other)).key).not.toBe((await useOf(request)).key)
   })
 
-  it('incident 9: no two are joined into the same text', async () => {
-    const one = await useOf({ method: 'GET', url: 'https://as.test/a' }, { claims: { jti: '","b' } })
-    const two = await useOf({ method: 'GET', url: 'https://as.test/a%22,%22' }, { claims: { jti: 'b' } })
+  it.each([
+    [
+      ['a', 'bc'],
+      ['ab', 'c'],
+    ],
+    [
+      ['a', '","b'],
+      ['a%22,%22', 'b'],
+    ],
+  ])('incident 9: no two are joined into the same text: %j, %j', async ([path, jti], [otherPath, otherJti]) => {
+    const one = await useOf({ method: 'GET', url: `https://as.test/${path}` }, { claims: { jti } })
+    const two = await useOf({ method: 'GET', url: `https://as.test/${otherPath}` }, { claims: { jti: otherJti } })
     expect(one.key).not.toBe(two.key)
   })
 

@@ -11,7 +11,7 @@ export const otherAddress: Theft = {
     if (!proofKey) return []
     const captured = (url: string) => presentMade(loot, async (nonce) => [await prove(loot, proofKey, { url, nonce })])
     return [
-      { ...(await captured(new URL('/another-path', loot.url).href)), variant: 'path' },
+      { ...(await captured(`${loot.url.origin}${loot.url.pathname}/elsewhere`)), variant: 'path' },
       { ...(await captured(`https://thief.example${loot.url.pathname}`)), variant: 'host' },
     ]
   },

@@ -13,7 +13,7 @@ export const twoProofs: Theft = {
     const thief = await createProofKey()
     const present = (order: (owners: string, thiefs: string) => string[]) =>
       presentMade(loot, async (nonce) => {
-        const elsewhere = new URL('/another-path', loot.url).href
+        const elsewhere = `${loot.url.origin}${loot.url.pathname}/elsewhere`
         return order(await prove(loot, proofKey, { url: elsewhere, nonce }), await prove(loot, thief, { nonce }))
       })
     return [
