@@ -2,6 +2,8 @@ import type { Clock, Replay } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { openMetrics, openPeople, openReplay, openStore, openUpstreams } from './adapters.ts'
 import { type Administration, createAdministration } from './administration/administration.ts'
+import type { AdministrationContext } from './administration/administration-context.ts'
+import { rotateOldKeys } from './administration/keys.ts'
 import { createSigner } from './administration/signer.ts'
 import { ensureSigningKeys } from './administration/signing-keys.ts'
 import {
@@ -59,6 +61,9 @@ export interface AuthorizationServer {
 /** How often expired rows are deleted, in milliseconds, and how many at once. */
 const purgeInterval = 60_000
 const purgeChunk = 1000
+
+/** How often it is looked whether a signing key is old, in milliseconds. */
+const rotationInterval = 3_600_000
 
 /** Expired rows stay so long, in seconds: a clock that leaps ahead and is put back must not revive what was revoked. */
 const purgeSlack = 600
@@ -155,15 +160,9 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     ...(replay && { replay }),
     report,
   }
-  const administration = createAdministration({
-    settings,
-    store,
-    signer,
-    now,
-    random,
-    encryptionKey,
-    onClientsChanged: () => clients.forget(),
-  })
+  const onClientsChanged = () => clients.forget()
+  const administrationContext = { settings, store, signer, now, random, encryptionKey, onClientsChanged }
+  const administration = createAdministration(administrationContext)
   const listenings = createListeners(context, metrics?.watch)
   const listeners = Object.values(listenings)
   const renewing = renewCertificates(listenings, settings.listen, reread, report)
@@ -181,6 +180,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     metrics &&
     createOperations({ ...settings.operations, checks: checksOf(context), metrics, served: renewing.served })
   const purge = setInterval(() => void purgeExpired(store, now() - purgeSlack), purgeInterval).unref()
+  const rotation = rotateRegularly(administrationContext, report)
 
   return {
     issuer: settings.issuer,
@@ -195,6 +195,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     async close() {
       operations?.drain()
       clearInterval(purge)
+      clearInterval(rotation)
       renewing.stop()
       await Promise.all([...listeners, ...management].map((each) => each.close()))
       await Promise.all(context.upstreams.map((each) => each.close()))
@@ -212,6 +213,22 @@ async function requireClientsApart({ clients }: Settings, store: Store): Promise
       )
     }
   }
+}
+
+/** Looks whether a signing key has served its time: each hour, and once now. */
+function rotateRegularly(context: AdministrationContext, report: (report: Report) => void): NodeJS.Timeout | undefined {
+  const { rotateEvery } = context.settings.keys
+  if (rotateEvery === 'never') return undefined
+  const look = async (): Promise<void> => {
+    try {
+      const rotated = await rotateOldKeys(rotateEvery * 86_400, context)
+      if (rotated.length > 0) report({ level: 'info', event: 'keys_rotated', seen: rotated.join(' ') })
+    } catch (cause) {
+      report({ level: 'error', event: 'keys_not_rotated', cause })
+    }
+  }
+  void look()
+  return setInterval(() => void look(), rotationInterval).unref()
 }
 
 async function purgeExpired(store: Store, before: number): Promise<void> {

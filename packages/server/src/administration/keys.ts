@@ -39,6 +39,26 @@ export async function rotateKeys(
   return { rotated, ...(await listKeys({}, context)) }
 }
 
+/**
+ * Rotates the keys that have signed for so long already. Of several nodes one does.
+ * @param age seconds since a key became active
+ */
+export async function rotateOldKeys(
+  age: Seconds,
+  context: AdministrationContext,
+): Promise<readonly SigningAlgorithm[]> {
+  const { store, signer, encryptionKey, now } = context
+  const since = now() - age
+  const old = (await store.listSigningKeys()).filter((key) => key.stage === 'active' && key.since <= since)
+  const rotated: SigningAlgorithm[] = []
+  for (const { algorithm } of old) {
+    const rotation = { algorithm, encryptionKey, now: now(), lifetime: await longestLifetime(context), since }
+    if (await rotateSigningKey(store, rotation)) rotated.push(algorithm)
+  }
+  if (rotated.length > 0) await signer.reload()
+  return rotated
+}
+
 /** Clocks of APIs may be this far behind. */
 const skew: Seconds = 300
 

@@ -92,20 +92,28 @@ export interface Rotation {
   readonly now: Seconds
   /** How long the retired key stays published: the longest lifetime of a token, and what clocks may differ by. */
   readonly lifetime: Seconds
+  /** Only where the active key has been so since this moment, or longer. */
+  readonly since?: Seconds
 }
 
 /**
  * The next key signs from now on, the active one only verifies. Signers notice at their next `reload()`.
- * @returns false when the algorithm has no next key
+ * @returns false when the algorithm has no next key, or another node has just rotated it
  * @throws {@link SealedKeyError}
  */
 export async function rotateSigningKey(
   store: Store,
-  { algorithm, encryptionKey, now, lifetime }: Rotation,
+  { algorithm, encryptionKey, now, lifetime, since }: Rotation,
 ): Promise<boolean> {
   requireOpens(await store.listSigningKeys(), encryptionKey)
   const fresh = await createSigningKey(algorithm, encryptionKey, now)
-  return await store.rotateSigningKey({ algorithm, now, expires: now + lifetime, fresh })
+  return await store.rotateSigningKey({
+    algorithm,
+    now,
+    expires: now + lifetime,
+    fresh,
+    ...(since !== undefined && { since }),
+  })
 }
 
 const tagLength = 16

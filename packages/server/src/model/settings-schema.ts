@@ -246,6 +246,10 @@ export const settingsSchema = z.strictObject({
         .describe(
           'The file of the key that encrypts the signing keys at rest: 32 bytes in base64url. Made beside the database when left out.',
         ),
+      rotateEvery: z
+        .union([z.int().min(1).max(3650), z.literal('never')])
+        .default(90)
+        .describe('Days after which the next signing key takes over by itself, or never.'),
     })
     .prefault({}),
   revocation: z

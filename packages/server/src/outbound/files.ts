@@ -32,10 +32,10 @@ export function readFiles(settings: Settings, directory: string): Settings {
 
 function readStore(
   store: Settings['store'],
-  { encryptionKey }: Settings['keys'],
+  { encryptionKey, rotateEvery }: Settings['keys'],
   directory: string,
 ): Pick<Settings, 'store' | 'keys'> {
-  const keys = encryptionKey === undefined ? {} : { encryptionKey: resolve(directory, encryptionKey) }
+  const keys = { rotateEvery, ...(encryptionKey !== undefined && { encryptionKey: resolve(directory, encryptionKey) }) }
   if (store.postgres !== undefined)
     return { store: { ...store, postgres: readAddress(store.postgres, directory) }, keys }
   const file = resolve(directory, store.file)

@@ -147,8 +147,12 @@ export interface Store {
   listSigningKeys(): Promise<readonly SigningKey[]>
   /** Inserts each candidate whose algorithm has no key in its stage yet. What another process inserted meanwhile stands. */
   ensureSigningKeys(candidates: readonly SigningKey[]): Promise<void>
-  /** Active becomes retired until `expires`, next becomes active, `fresh` becomes next. @returns false when there is no next one */
+  /**
+   * Active becomes retired until `expires`, next becomes active, `fresh` becomes next. @returns false when there is no
+   * next one, or the active one has become so after `since`: another node has rotated it
+   */
   rotateSigningKey(rotation: {
+    readonly since?: Seconds
     readonly algorithm: SigningAlgorithm
     readonly now: Seconds
     readonly expires: Seconds

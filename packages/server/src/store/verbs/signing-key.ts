@@ -20,14 +20,16 @@ export async function ensureSigningKeys(db: Kysely<Schema>, candidates: readonly
 /** Active becomes retired, next becomes active, and the fresh one next; or nothing happens when there is no next one. */
 export async function rotateSigningKey(
   db: Kysely<Schema>,
-  { algorithm, now, expires, fresh }: Parameters<Store['rotateSigningKey']>[0],
+  { algorithm, now, expires, fresh, since = now }: Parameters<Store['rotateSigningKey']>[0],
 ): Promise<boolean> {
-  await db
+  const retired = await db
     .updateTable('signing_key')
     .set({ stage: 'retired', since: now, expires })
     .where('algorithm', '=', algorithm)
     .where('stage', '=', 'active')
-    .execute()
+    .where('since', '<=', since)
+    .executeTakeFirst()
+  if (retired.numUpdatedRows === 0n) throw new Undone(false)
   const { numUpdatedRows } = await db
     .updateTable('signing_key')
     .set({ stage: 'active', since: now })
