@@ -211,7 +211,7 @@ describe('Fetch §3.2 answers that a script may read', () => {
     expect(answer.text === '').toBe(method === 'HEAD')
   })
 
-  it('[9449-8.c] are nonces, at the endpoint that asks for one', async () => {
+  it('[RFC9449-8-5] are nonces, at the endpoint that asks for one', async () => {
     const key = createTestProofKey()
     const { form } = allow(server, { client: 'nonces', scope, redirectUri: callback })
     const ask = (nonce?: string) =>

@@ -39,10 +39,12 @@ describe('RFC 9449 §7 UserInfo with a bound token', () => {
     expect(answer.headers['dpop-nonce']).toBeUndefined()
   })
 
-  it('takes the scheme in any letters, POST, and the alias', async () => {
+  it('takes the scheme in any letters, POST, HEAD, and the alias', async () => {
     const token = await tokenFor('web')
     expect((await ask(token, proof(token), { scheme: 'dpop' })).status).toBe(200)
     expect((await ask(token, proof(token, {}, { method: 'POST' }), { method: 'POST' })).status).toBe(200)
+    expect((await ask(token, proof(token, {}, { method: 'HEAD' }), { method: 'HEAD' })).status).toBe(200)
+    expect((await ask(token, proof(token), { method: 'HEAD' })).status).toBe(401)
     expect((await ask(token, proof(token, {}, { on: 'mutualTls' }), { on: 'mutualTls' })).status).toBe(200)
     expect((await ask(token, proof(token), { path: '/userinfo?a=b' })).status).toBe(200)
   })

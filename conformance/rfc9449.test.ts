@@ -382,6 +382,13 @@ describe('RFC 9449 §11.1 a proof counts once', () => {
     expect((await ask(proofFor(server, other, {}, { claims }))).status).toBe(200)
   })
 
+  it('whoever shows it: a second client with the same key cannot', async () => {
+    const used = proof()
+    expect((await ask(used)).status).toBe(200)
+    const other = { client_id: 'other', client_secret: 'other-secret' }
+    expect(await declined(server, server.token(other, withProof(used)))).toMatchObject(replayed)
+  })
+
   it('at each address', async () => {
     const claims = { jti: randomBytes(16).toString('base64url') }
     expect((await ask(proof({ claims }))).status).toBe(200)

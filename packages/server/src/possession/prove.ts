@@ -50,7 +50,7 @@ export async function prove(
     else if (isRequired) throw new Refused(method.missing)
   }
   const [first] = all
-  if (!first) return authenticated
+  if (!first) return { uses: authenticated.uses }
   const binding = all.find(bindsAll)
   return {
     possession: first.possession,
