@@ -15,6 +15,7 @@ import {
   type KnownKey,
   type ProvenRequest,
   proofAhead,
+  proofAlgorithms,
   proofLifetime,
   type VerifiedProof,
   verifyDpopProof,
@@ -73,7 +74,7 @@ describe('RFC 9449 §4.3 checking DPoP proofs', () => {
     expect(await outcome([signProof(key, request, { header: { typ: 'JWT' } })])).toBe('dpop_type')
   })
 
-  it.each(signatureAlgorithms.filter((alg) => !policy.algorithms.includes(alg)))(
+  it.each(signatureAlgorithms.filter((alg) => !policy.algorithms.some((each) => each === alg)))(
     '[RFC9449-4.3-5] refuses %s where the policy does not take it',
     async (alg) => {
       expect(await outcome([signProof(createTestProofKey(alg), request)])).toBe('dpop_algorithm')
@@ -262,16 +263,13 @@ describe('RFC 9449 §4.2 making DPoP proofs', () => {
   const made = (its: Parameters<typeof createDpopProof>[0], asked: ProvenRequest): Promise<string> =>
     createDpopProof(its, asked, { now: () => testNow, ...nodePrimitives })
 
-  it.each(signatureAlgorithms.filter((alg) => alg !== 'RS256'))(
-    '[RFC9449-4.2] makes one by %s that passes',
-    async (alg) => {
-      const its = createTestProofKey(alg)
-      const nonce = await nonces.issue(testNow)
-      const asked = { method: 'GET', url: 'https://api.test/orders?page=2', accessToken: 'a.b.c', nonce }
-      const all = { algorithms: [alg], nonces: 'required' } as const
-      expect((await verify([await made(its, asked)], all, asked)).possession.thumbprint).toBe(its.thumbprint)
-    },
-  )
+  it.each(proofAlgorithms)('[RFC9449-4.2] makes one by %s that passes', async (alg) => {
+    const its = createTestProofKey(alg)
+    const nonce = await nonces.issue(testNow)
+    const asked = { method: 'GET', url: 'https://api.test/orders?page=2', accessToken: 'a.b.c', nonce }
+    const all = { algorithms: [alg], nonces: 'required' } as const
+    expect((await verify([await made(its, asked)], all, asked)).possession.thumbprint).toBe(its.thumbprint)
+  })
 
   it('[RFC9449-4.2] has exactly the members that it needs, and query and fragment in none', async () => {
     const proof = await made(key, { method: 'POST', url: 'HTTPS://as.test:443/token?a=b#c' })
