@@ -81,6 +81,11 @@ describe('RFC 9449 §4.3 checking DPoP proofs', () => {
     },
   )
 
+  it('[RFC7515-4.1.11] says why a good algorithm is refused', async () => {
+    const { reason, seen } = await refusal([signProof(key, request, { header: { crit: ['exp'] } })])
+    expect([reason, seen]).toEqual(['dpop_algorithm', 'ES256 with crit, b64 or zip'])
+  })
+
   it('[RFC9449-4.3-6] refuses the signature of another key', async () => {
     expect(await outcome([signProof(key, request, { key: generateTestKey('ES256') })])).toBe('dpop_signature')
   })

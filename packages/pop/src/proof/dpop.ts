@@ -6,6 +6,7 @@ import { isJsonObject, type JsonObject } from '../foundation/json.ts'
 import {
   isKeyFor,
   isPrivateJwk,
+  isSignatureAlgorithm,
   type PublicJwk,
   parsePublicJwk,
   type SignatureAlgorithm,
@@ -144,7 +145,7 @@ export async function verifyDpopProof(
     throw new Refused('dpop_type', { expected: 'dpop+jwt', seen: name(jwt.header.typ) }) // (4)
   const algorithm = algorithmOf(jwt)
   if (!algorithm || !algorithms.some((each) => each === algorithm))
-    throw new Refused('dpop_algorithm', { expected: algorithms.join(' '), seen: name(jwt.header.alg) }) // (5)
+    throw new Refused('dpop_algorithm', { expected: algorithms.join(' '), seen: algorithmSeen(jwt) }) // (5)
   const { thumbprint } = await verifyKey(jwt, jwk, algorithm, context) // (6) (7)
   if (claims.htm !== request.method)
     throw new Refused('dpop_method_differs', { expected: request.method, seen: name(claims.htm) }) // (8)
@@ -278,6 +279,11 @@ const utf8 = new TextEncoder()
 
 function encodeJson(value: object): string {
   return encodeBase64url(utf8.encode(JSON.stringify(value)))
+}
+
+function algorithmSeen(jwt: UnverifiedJwt): string {
+  const { alg } = jwt.header
+  return isSignatureAlgorithm(alg) && !algorithmOf(jwt) ? `${alg} with crit, b64 or zip` : name(alg)
 }
 
 /** A short name for a value that is not what it should be. */
