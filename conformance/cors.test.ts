@@ -433,6 +433,16 @@ describe('the origins of clients in the store', () => {
   )
 })
 
+it('[G23] opens nothing on a single listener that asks for certificates', async () => {
+  const own = await startPeopleServer((settings) => {
+    const { mutualTls, ...listen } = settings.listen
+    return { ...withWeb(settings), layout: 'single', listen }
+  })
+  onTestFinished(() => own.close())
+  const answer = await preflight({}, own)
+  expect([answer.status, sharingOf(answer)]).toEqual([405, {}])
+})
+
 describe('a server that stops', () => {
   it('still answers a preflight in flight, and ends its connection', async () => {
     const own = await startPeopleServer(withWeb)

@@ -41,7 +41,7 @@ describe('examples of clients, against the development servers', () => {
     expect([stdout, stderr]).toEqual([expect.stringMatching(/^200 \{/m), ''])
   })
 
-  it.each(['client-on-the-fly', 'client-assertion', 'client-certificate'])(
+  it.each(['client-on-the-fly', 'client-assertion', 'client-certificate', 'client-dpop'])(
     '%s is admitted by the API',
     async (name) => {
       const script = resolve(`examples/${name}.ts`)

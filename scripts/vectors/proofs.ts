@@ -123,7 +123,7 @@ export function hashOf(accessToken: string): string {
 }
 
 /** Writes bytes, or the UTF-8 of a text, as base64url. */
-export function base64url(bytes: string | Uint8Array): string {
+function base64url(bytes: string | Uint8Array): string {
   return Buffer.from(bytes).toString('base64url')
 }
 

@@ -41,10 +41,13 @@ export {
   type DpopContext,
   type DpopPolicy,
   type KnownKey,
+  type ProofAlgorithm,
   type ProofKey,
   type ProvenRequest,
   proofAhead,
+  proofAlgorithms,
   proofLifetime,
+  usualProofAlgorithms,
   type VerifiedProof,
   verifyDpopProof,
 } from './proof/dpop.ts'

@@ -1,3 +1,4 @@
+export type { ProofAlgorithm } from './proof/dpop.ts'
 export type { AccessToken, TokenForm } from './resource/access-token.ts'
 export type { Check, CheckName } from './resource/checks.ts'
 export {
@@ -14,7 +15,7 @@ export {
   type ResourceDescription,
   type ResourceMetadata,
 } from './resource/metadata.ts'
-export type { DpopOptions, GuardOptions, ProofAlgorithm } from './resource/policy.ts'
+export type { DpopOptions, GuardOptions } from './resource/policy.ts'
 export {
   type Admitted,
   type Declined,

@@ -1,6 +1,10 @@
+import { createPublicKey } from 'node:crypto'
 import { exportJWK, generateKeyPair, jwtVerify } from 'jose'
-import { describe, expect, it } from 'vitest'
-import { parseJwt } from '../foundation/jws.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { parsePublicJwk } from '../foundation/jwk.ts'
+import { isSignedBy, parseJwt } from '../foundation/jws.ts'
+import { nodePrimitives } from '../node/primitives.ts'
+import { generateTestKey } from '../testing/issuer.ts'
 import {
   type AuthenticationTarget,
   clientSecret,
@@ -73,6 +77,27 @@ describe('RFC 7523 §3 an assertion', () => {
       jtis.add(parseJwt(form?.client_assertion ?? '')?.claims.jti)
     }
     expect(jtis.size).toBe(3)
+  })
+
+  it.each(['ES256', 'ES384', 'ES512', 'PS256', 'RS256', 'EdDSA', 'Ed25519', 'ML-DSA-44', 'ML-DSA-87'] as const)(
+    'is signed by a key of Node and by a JWK that names its use: %s',
+    async (alg) => {
+      const key = generateTestKey(alg)
+      const jwk = { ...key.export({ format: 'jwk' }), alg, use: 'sig', key_ops: ['sign', 'verify'] }
+      for (const each of [key, jwk]) {
+        const { form } = await privateKeyJwt({ key: each, alg })(target())
+        const jwt = parseJwt(form?.client_assertion ?? '')
+        const known = parsePublicJwk(createPublicKey(key).export({ format: 'jwk' }))
+        expect(jwt && known && (await isSignedBy(jwt, known, nodePrimitives))).toBe(true)
+      }
+    },
+  )
+
+  it('says when the platform does not know the algorithm', async () => {
+    const subtle = vi.spyOn(crypto.subtle, 'sign').mockRejectedValueOnce(new DOMException('no', 'NotSupportedError'))
+    const asked = privateKeyJwt({ key: generateTestKey('ML-DSA-44'), alg: 'ML-DSA-44' })(target())
+    await expect(asked).rejects.toMatchObject({ reason: 'algorithm_unsupported' })
+    subtle.mockRestore()
   })
 })
 

@@ -270,6 +270,16 @@ describe('RFC 9449 §11.1 [C24] a clock that is wrong', () => {
     expect(seen).toHaveLength(times)
   })
 
+  it('is not blamed again once it is corrected', async () => {
+    const answers = [new Response(''), challenged('DPoP error="invalid_dpop_proof"', dated(600))]
+    const { client, seen } = world({ ahead: 600, '/things': () => answers.pop() ?? new Response('') })
+    await client.fetch(api)
+    answers.push(challenged('DPoP error="invalid_dpop_proof"', dated(600)))
+    const before = seen.length
+    expect((await client.fetch(api)).status).toBe(401)
+    expect(seen).toHaveLength(before + 1)
+  })
+
   it.each([
     ['without a Date', {}],
     ['with a Date that is none', { date: 'yesterday' }],

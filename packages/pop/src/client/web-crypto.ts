@@ -1,16 +1,14 @@
+import type { JsonObject } from '../foundation/json.ts'
 import type { PublicJwk, SignatureAlgorithm } from '../foundation/jwk.ts'
 import { ClientError } from './client-error.ts'
 
 /** A private key: of WebCrypto, of Node (`KeyObject`), or as a JWK. */
-export type SigningKey = CryptoKey | JsonWebKey | ConvertibleKey
+export type SigningKey = CryptoKey | ConvertibleKey | (JsonObject & { readonly kty?: unknown })
 
 /** What Node's keys can do. */
 interface ConvertibleKey {
-  toCryptoKey(algorithm: AlgorithmIdentifier, extractable: boolean, usages: KeyUsage[]): CryptoKey
+  toCryptoKey(algorithm: { readonly name: string }, extractable: boolean, usages: 'sign'[]): CryptoKey
 }
-
-/** What a key may be used for, as far as signatures go. */
-type KeyUsage = 'sign' | 'verify'
 
 /** An algorithm as WebCrypto names it: when a key is made or read, and when it is used. */
 interface WebAlgorithm {
@@ -81,11 +79,16 @@ export function isSignature(
 
 async function importPrivate(alg: SignatureAlgorithm, key: SigningKey): Promise<CryptoKey> {
   if (key instanceof CryptoKey) return key
-  if ('toCryptoKey' in key) return key.toCryptoKey(algorithms[alg].key, false, ['sign'])
+  if (isConvertible(key)) return key.toCryptoKey(algorithms[alg].key, false, ['sign'])
   // What the JWK says of its use is for others: the caller names the algorithm.
   const { use: _, key_ops: __, alg: own, ...jwk } = key
-  const named = jwk.kty === 'AKP' && own !== undefined ? { ...jwk, alg: own } : jwk
+  // as: whatever is wrong with it, WebCrypto says so.
+  const named = (jwk.kty === 'AKP' ? { ...jwk, alg: own } : jwk) as JsonWebKey
   return await crypto.subtle.importKey('jwk', named, algorithms[alg].key, false, ['sign'])
+}
+
+function isConvertible(key: ConvertibleKey | JsonObject): key is ConvertibleKey {
+  return typeof key.toCryptoKey === 'function'
 }
 
 async function supported<T>(alg: SignatureAlgorithm, work: () => Promise<T>): Promise<T> {

@@ -9,7 +9,7 @@ const key = new Uint8Array(32).fill(1)
 const nonces = createDpopNonces(key, nodePrimitives)
 
 describe('RFC 9449 §8 the nonces of a server', () => {
-  it('are found again, with the moment of their making', async () => {
+  it('[RFC9449-8.1-1] are found again, with the moment of their making', async () => {
     const nonce = await nonces.issue(testNow)
     expect(nonce).toMatch(/^[\w-]{32}$/)
     expect(await nonces.find(nonce, testNow)).toBe(testNow)

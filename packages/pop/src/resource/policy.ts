@@ -1,8 +1,7 @@
 import type { Seconds } from '../foundation/clock.ts'
 import type { JsonObject } from '../foundation/json.ts'
-import type { SignatureAlgorithm } from '../foundation/jwk.ts'
 import type { ChallengingApi } from '../oauth/challenge.ts'
-import type { DpopPolicy } from '../proof/dpop.ts'
+import { type DpopPolicy, type ProofAlgorithm, proofAlgorithms, usualProofAlgorithms } from '../proof/dpop.ts'
 import { createMemoryReplay, type Replay } from '../proof/replay.ts'
 import type { TokenExpectation, TokenForm } from './access-token.ts'
 import type { IntrospectionOptions } from './introspected-token.ts'
@@ -47,9 +46,6 @@ export interface DpopOptions {
   /** Remembers which proofs were used: one for all processes of this API. @default the memory of this process */
   readonly replay?: Replay
 }
-
-/** The algorithms that proofs can have: RS256 is none of them. */
-export type ProofAlgorithm = Exclude<SignatureAlgorithm, 'RS256'>
 
 /** What an API takes, complete. */
 export interface Policy extends TokenExpectation {
@@ -128,17 +124,14 @@ function parseMethods({ methods = ['mutual-tls', 'dpop'], dpop }: GuardOptions):
   return methods
 }
 
-const usualAlgorithms: readonly ProofAlgorithm[] = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'ML-DSA-44', 'ML-DSA-65']
-const knownAlgorithms: readonly ProofAlgorithm[] = [...usualAlgorithms, 'ES384', 'ES512', 'ML-DSA-87']
-
 function parseDpop({
-  algorithms = usualAlgorithms,
+  algorithms = usualProofAlgorithms,
   nonces = 'off',
   nonceKey,
   replay,
 }: DpopOptions = {}): Policy['dpop'] {
   if (algorithms.length === 0) throw new TypeError("dpop.algorithms: is empty. Write ['ES256'] or more.")
-  for (const algorithm of algorithms) requireOneOf('dpop.algorithms', algorithm, knownAlgorithms)
+  for (const algorithm of algorithms) requireOneOf('dpop.algorithms', algorithm, proofAlgorithms)
   requireOneOf('dpop.nonces', nonces, ['off', 'required', 'on-skew'])
   if (nonceKey !== undefined && !(nonceKey instanceof Uint8Array && nonceKey.length === 32)) {
     throw new TypeError('dpop.nonceKey: is not 32 bytes. Write a Uint8Array of 32 random bytes.')

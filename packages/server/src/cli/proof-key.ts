@@ -1,11 +1,10 @@
 import type { KeyObject } from 'node:crypto'
-import { encodeBase64url, type SignatureAlgorithm, thumbprintInput } from '@holdfast/pop'
+import { encodeBase64url, proofAlgorithms, type SignatureAlgorithm, thumbprintInput } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { generateProofKey, type ProofKey, proofKeyOf } from '@holdfast/pop/client/node'
 import { type Command, Option } from 'commander'
 import { Failure } from './exit.ts'
 import { readPrivateKey } from './private-key-file.ts'
-import { proofAlgorithms } from './proof/header.ts'
 
 /** A DPoP key that lies in a file, or is about to. */
 export interface FiledProofKey {
@@ -58,7 +57,7 @@ async function createProofKeyFile(alg: SignatureAlgorithm): Promise<FiledProofKe
 export async function readProofKey(file: string, wanted?: SignatureAlgorithm): Promise<FiledProofKey> {
   const { key, alg } = await readPrivateKey(file)
   const chosen = wanted ?? alg
-  if (!proofAlgorithms.includes(chosen))
+  if (!proofAlgorithms.some((each) => each === chosen))
     throw new Failure(66, `${file} is a key for ${chosen}, which signs no proofs: name another with --alg.`)
   try {
     return await filed(key, chosen)

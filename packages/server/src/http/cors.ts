@@ -16,7 +16,7 @@ const allowedHeaders = 'authorization, content-type, dpop'
 /** What it may read besides status and body: the nonce, what was wrong, how long to wait, by which clock. RFC 9449 §8, §9. */
 const exposedHeaders = 'Date, DPoP-Nonce, Retry-After, WWW-Authenticate'
 
-/** For how long a browser need not ask again, in seconds: none remembers for longer than two hours. */
+/** For how long a browser need not ask again, in seconds: the longest that Chromium takes. */
 const preflightLifetime = '7200'
 
 /**
@@ -70,7 +70,10 @@ export function renderPreflight(shared: Outbound['headers'], methods: string): O
   }
 }
 
-/** A client that is not there, cannot be read or is disabled leaves the question to all others: its refusal can be read. */
+/**
+ * A client that is not there, cannot be read or is disabled leaves the question to all others: its refusal can be read.
+ * Who sees the difference learns which clients there are; that is no secret.
+ */
 async function findNamed(client: string | undefined, clients: Clients) {
   if (client === undefined) return undefined
   try {

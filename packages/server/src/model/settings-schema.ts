@@ -1,21 +1,8 @@
-import type { JsonObject } from '@holdfast/pop'
+import { type JsonObject, proofAlgorithms, usualProofAlgorithms } from '@holdfast/pop'
 import { z } from 'zod'
 import { clientSchema } from './client.ts'
 import { personSchema } from './person.ts'
 import { signingAlgorithms } from './signing-key.ts'
-
-/** RS256 is never among them: RFC 9449 §4.3 leaves the choice to us, and new keys need no old padding. */
-const proofAlgorithms = [
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-  'PS256',
-  'ML-DSA-44',
-  'ML-DSA-65',
-  'ML-DSA-87',
-] as const
 
 const file = z.string().min(1)
 const pem = file.describe('A PEM file, relative to the settings, or the PEM text itself.')
@@ -120,7 +107,7 @@ export const settingsSchema = z.strictObject({
       algorithms: z
         .array(z.enum(proofAlgorithms))
         .min(1)
-        .default(['ES256', 'EdDSA', 'Ed25519', 'PS256', 'ML-DSA-44', 'ML-DSA-65'])
+        .default([...usualProofAlgorithms])
         .describe('The algorithms of proofs. ES384 and ES512 cost this server ten times more than ES256.'),
       nonces: z
         .enum(['off', 'required', 'required-for-public', 'on-skew'])

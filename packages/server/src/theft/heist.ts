@@ -1,7 +1,7 @@
 import { isJsonObject, parseJwt } from '@holdfast/pop'
 import { presentMade, prove } from './dpop/proof.ts'
 import { present } from './judge.ts'
-import type { Attempt, Loot, Theft } from './theft.ts'
+import { type Attempt, type Loot, type Theft, worstOf } from './theft.ts'
 import { thefts } from './thefts.ts'
 
 /** What came of a theft: its worst attempt decides. */
@@ -37,15 +37,6 @@ export async function tryThefts(loot: Loot, observe: (result: TheftResult) => vo
     (owner === undefined || owner.outcome === 'admitted') &&
     results.every(({ outcome }) => outcome === 'refused' || outcome === 'untried')
   return { ...(owner ? { owner } : {}), thefts: results, safe }
-}
-
-/** The attempt of a theft that went furthest. */
-export function worstOf(attempts: readonly Attempt[]): Attempt | undefined {
-  return (
-    attempts.find(({ outcome }) => outcome === 'admitted') ??
-    attempts.find(({ outcome }) => outcome === 'unclear') ??
-    attempts[0]
-  )
 }
 
 /** The owner's own request, where what it takes is known. */

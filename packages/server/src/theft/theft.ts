@@ -42,3 +42,12 @@ export interface Attempt {
   /** What the API said, or why there was no answer. */
   readonly answer: string
 }
+
+/** The attempt of a theft that went furthest. */
+export function worstOf(attempts: readonly Attempt[]): Attempt | undefined {
+  return (
+    attempts.find(({ outcome }) => outcome === 'admitted') ??
+    attempts.find(({ outcome }) => outcome === 'unclear') ??
+    attempts[0]
+  )
+}

@@ -22,7 +22,7 @@ describe('RFC 9449 §11.4 a key that is kept in the browser', () => {
   it('[C26] cannot be exported', async () => {
     const indexedDB = new IDBFactory()
     await openKeyStore('a', { indexedDB })
-    const kept = (await openDatabase('holdfast:a', indexedDB).find('key')) as { pair: CryptoKeyPair }
+    const kept = (await openDatabase('holdfast:a', indexedDB).find('key')) as { pair: { privateKey: CryptoKey } }
     expect(kept.pair.privateKey.extractable).toBe(false)
     await expect(crypto.subtle.exportKey('jwk', kept.pair.privateKey)).rejects.toThrow()
   })
@@ -73,8 +73,8 @@ describe('a browser that does not keep it', () => {
     const good = new IDBFactory()
     let isBroken = true
     const database = openDatabase('a', {
-      open: (name, version) => (isBroken ? failing('UnknownError') : good).open(name, version),
-    } as IDBFactory)
+      open: (name: string, version?: number) => (isBroken ? failing('UnknownError') : good).open(name, version),
+    } as Factory)
     await expect(database.find('x')).rejects.toMatchObject({ reason: 'key_store_unavailable' })
     isBroken = false
     expect(await database.find('x')).toBeUndefined()
@@ -82,7 +82,7 @@ describe('a browser that does not keep it', () => {
 
   it('is opened again when it has closed the database', async () => {
     const factory = new IDBFactory()
-    let opened: IDBDatabase | undefined
+    let opened: { close(): void } | undefined
     const database = openDatabase(
       'a',
       watching(factory, (found) => (opened = found)),
@@ -137,40 +137,49 @@ function dpopContext() {
   }
 }
 
-function refusing(name: string): IDBFactory {
+/** Not all of the root's projects know the types of browsers. */
+type Factory = NonNullable<BrowserKeyStoreOptions['indexedDB']>
+
+function refusing(name: string): Factory {
   return factoryOf(() => {
     throw new DOMException('no', name)
   })
 }
 
-function failing(name: string): IDBFactory {
+function failing(name: string): Factory {
   return factoryOf(() => later((request) => ({ error: new DOMException('no', name), call: request.onerror })))
 }
 
-function blocked(): IDBFactory {
+function blocked(): Factory {
   return factoryOf(() => later((request) => ({ error: null, call: request.onblocked })))
 }
 
-function factoryOf(open: () => unknown): IDBFactory {
-  return { open } as unknown as IDBFactory
+function factoryOf(open: () => unknown): Factory {
+  return { open } as unknown as Factory
+}
+
+interface Handlers {
+  error?: DOMException | null
+  onerror?: () => void
+  onblocked?: () => void
 }
 
 /** A request that ends by calling one of its handlers. */
-function later(end: (request: IDBOpenDBRequest) => { error: DOMException | null; call: unknown }): IDBOpenDBRequest {
-  const request = {} as IDBOpenDBRequest & { error: DOMException | null }
+function later(end: (request: Handlers) => { error: DOMException | null; call: (() => void) | undefined }): Handlers {
+  const request: Handlers = {}
   queueMicrotask(() => {
     const { error, call } = end(request)
-    Object.assign(request, { error })
-    if (typeof call === 'function') call.call(request)
+    request.error = error
+    call?.()
   })
   return request
 }
 
-function watching(factory: IDBFactory, watch: (database: IDBDatabase) => void): IDBFactory {
+function watching(factory: Factory, watch: (database: { close(): void }) => void): Factory {
   const open = (name: string, version?: number) => {
     const request = factory.open(name, version)
     request.addEventListener('success', () => watch(request.result))
     return request
   }
-  return { open } as IDBFactory
+  return { open } as Factory
 }

@@ -1,11 +1,17 @@
 import { stripVTControlCharacters } from 'node:util'
-import { createBoundedCache, createDpopNonces, parseJwt, Refused, verifyDpopProof } from '@holdfast/pop'
+import {
+  createBoundedCache,
+  createDpopNonces,
+  parseJwt,
+  proofAlgorithms,
+  Refused,
+  verifyDpopProof,
+} from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { createTestProofKey, type ProofOverrides, signJwt, signProof, testNow } from '@holdfast/pop/testing'
 import { describe, expect, it } from 'vitest'
 import type { Terminal } from '../terminal.ts'
 import { type ExaminedProof, examineProof, isProof } from './examine.ts'
-import { proofAlgorithms } from './header.ts'
 import { renderProof } from './render.ts'
 
 const key = createTestProofKey()

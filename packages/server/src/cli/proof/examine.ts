@@ -3,6 +3,7 @@ import {
   createDpopNonces,
   encodeBase64url,
   parsePublicJwk,
+  proofAlgorithms,
   type Reason,
   Refused,
   type Seconds,
@@ -13,7 +14,7 @@ import {
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import type { ProofCheck } from './check.ts'
 import { addressOf, bindingOf, identifierOf, methodOf, nonceOf, timeOf, tokenHashOf } from './claims.ts'
-import { algorithmIn, keyOf, proofAlgorithms, signatureOf, typeOf } from './header.ts'
+import { algorithmIn, keyOf, signatureOf, typeOf } from './header.ts'
 
 /** A DPoP proof, and what the command line says of the request that it came with. */
 export interface ExaminedProof {

@@ -6,9 +6,8 @@ import {
   isSignedBy,
   type JsonObject,
   type PublicJwk,
+  proofAlgorithms,
   type Reason,
-  type SignatureAlgorithm,
-  signatureAlgorithms,
   type UnverifiedJwt,
 } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
@@ -19,11 +18,6 @@ export function typeOf({ typ }: JsonObject): ProofCheck {
   if (typ === 'dpop+jwt') return passed('typ', 'dpop+jwt')
   return failed('typ', 'dpop_type', `${shown(typ)}, and must be dpop+jwt`)
 }
-
-/** Every algorithm that some server may take for proofs. */
-export const proofAlgorithms: readonly SignatureAlgorithm[] = signatureAlgorithms.filter(
-  (algorithm) => algorithm !== 'RS256',
-)
 
 /** What Holdfast takes when nothing else is configured leaves these out. */
 const offByDefault: readonly string[] = ['ES384', 'ES512', 'ML-DSA-87']

@@ -1,5 +1,5 @@
 import type { ProofKey } from '@holdfast/pop'
-import type { Attempt, Loot, Theft } from '../theft.ts'
+import { type Attempt, type Loot, type Theft, worstOf } from '../theft.ts'
 import { presentMade, presentProofs, prove } from './proof.ts'
 
 /** A proof that was captured: after the owner has used it, and at the very same time. RFC 9449 §11.1. */
@@ -35,6 +35,6 @@ async function race(loot: Loot, owner: ProofKey, nonce: string | undefined): Pro
   const [first, ...others] = attempts.filter(({ outcome }) => outcome === 'admitted')
   if (first && others.length > 0)
     return { ...first, answer: `one proof was taken ${others.length + 1} times out of ${racers}` }
-  const refused = attempts.find(({ outcome }) => outcome === 'unclear') ?? attempts.find((each) => each !== first)
-  return refused ?? { outcome: 'unclear', answer: 'nothing was tried' }
+  const declined = attempts.filter(({ outcome }) => outcome !== 'admitted')
+  return worstOf(declined) ?? { outcome: 'unclear', answer: 'nothing was tried' }
 }
