@@ -144,12 +144,17 @@ const whole = {
     ],
   },
   pages: { name: 'Notes', logo: 'logo.png', accent: '#0f6b63' },
-  store: { file: 'holdfast.db' },
-  keys: { encryptionKey: 'holdfast.key' },
+  store: { postgres: 'postgres://holdfast@db.test/holdfast', connections: 5 },
+  replay: { redis: ['rediss://one.test:6379', 'rediss://other.test:6379'], cluster: true },
+  operations: { port: 9464, host: 'localhost' },
+  keys: { encryptionKey: 'holdfast.key', rotateEvery: 30 },
   revocation: { jwt: true },
   outbound: { allow: ['keys.test'], ca: certificate, allowPrivateAddresses: true },
   log: { level: 'info' },
 }
+
+/** The same, on a database of its own. */
+const onSqlite = { ...whole, store: { file: 'holdfast.db' }, replay: {} }
 
 type Path = readonly (string | number)[]
 
@@ -159,7 +164,7 @@ describe('F29 settings', () => {
   })
 
   it('the whole example has every key of the schema', () => {
-    const named = new Set(leavesOf(whole).flatMap((path) => path.filter((part) => typeof part === 'string')))
+    const named = new Set([...leavesOf(whole), ...leavesOf(onSqlite)].flatMap((path) => path.filter((part) => typeof part === 'string')))
     expect(keysOf(settingsJsonSchema()).filter((name) => !named.has(name))).toEqual([])
   })
 
@@ -191,7 +196,7 @@ describe('F29 settings', () => {
   })
 
   const unchecked =
-    /client_name|client_id|client_secret$|tls_client_auth_|trustGroups|\.x5c|\.host$|certificate$|key$|\.ca$|crl$|file$|Key$|allow\[|\$schema|scopeDescriptions|^people|^pages\.(name|logo)/
+    /client_name|client_id|client_secret$|tls_client_auth_|trustGroups|\.x5c|\.host$|certificate$|key$|\.ca$|crl$|file$|Key$|allow\[|\$schema|scopeDescriptions|postgres$|redis\[|^people|^pages\.(name|logo)/
   it.each(
     own
       .filter((path) => typeof at(whole, path) === 'string' && !unchecked.test(dotted(path)))
@@ -377,7 +382,7 @@ describe('F29 files that the settings name', () => {
     ['CAs of the outside that are not there', { outbound: { ...outbound, ca: 'missing.pem' } }, 'outbound.ca'],
     ['CAs of the outside that are none', { outbound: { ...outbound, ca: 'folder-is-no-key' } }, 'outbound.ca'],
   ])('refuses %s, and makes no database', async (_, change, name) => {
-    const settings = { ...whole, pages: {}, mutualTls: group({}), ...change } as SettingsInput
+    const settings = { ...onSqlite, pages: {}, mutualTls: group({}), ...change } as SettingsInput
     await expect(createAuthorizationServer(settings, { directory })).rejects.toMatchObject({
       name: 'SettingsError',
       message: expect.stringContaining(name),
@@ -389,7 +394,7 @@ describe('F29 files that the settings name', () => {
     ['a database in a folder that is not there', 'missing/holdfast.db'],
     ['a folder in place of the database', '.'],
   ])('refuses %s', async (_, file) => {
-    const settings = { ...whole, pages: {}, mutualTls: group({}), store: { file } } as SettingsInput
+    const settings = { ...onSqlite, pages: {}, mutualTls: group({}), store: { file } } as SettingsInput
     await expect(createAuthorizationServer(settings, { directory })).rejects.toMatchObject({ name: 'StoreUnusable' })
   })
 })
