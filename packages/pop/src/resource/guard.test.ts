@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { PresentedCertificate } from '../foundation/certificate-facts.ts'
+import type { Inbound } from '../foundation/inbound.ts'
 import { signatureAlgorithms } from '../foundation/jwk.ts'
 import { createClientCertificate } from '../node/certificates/make.ts'
 import { nodePrimitives } from '../node/primitives.ts'
@@ -539,4 +540,11 @@ describe('what goes wrong inside', () => {
       status: 500,
     })
   })
+  it.each([undefined, {}, { method: 'GET', url: 'https://api.test/' }, { headers: {} }])(
+    'is a verdict of 500 for what is no request: %j',
+    async (inbound) => {
+      // as: callers without a compiler hand over anything.
+      expect(await required.judge(inbound as Inbound)).toMatchObject({ reason: 'server_error', status: 500 })
+    },
+  )
 })

@@ -122,7 +122,8 @@ export function createGuard(options: GuardOptions, surroundings: GuardContext): 
     const refused = asRefusedHere(cause)
     if (refused.reason === 'replay_unavailable') replayFailed(refused.cause)
     context.report(reportOf(refused))
-    const scheme = inbound && findScheme(inbound)
+    const isReadable = inbound !== undefined && refused.reason !== 'server_error'
+    const scheme = isReadable ? findScheme(inbound) : undefined
     return createDeclined(refused, { looked, scheme, scope: scopeOf(needs) }, policy.challenging)
   }
 

@@ -61,7 +61,7 @@ async function readDevelopment(): Promise<JsonObject | undefined> {
 async function assertionBy(file: string): Promise<ClientAuthentication> {
   const { key, alg, kid } = await readPrivateKey(file)
   try {
-    return privateKeyJwt({ key: key.export({ format: 'jwk' }), alg, ...(kid !== undefined && { kid }) })
+    return privateKeyJwt({ key: { ...key.export({ format: 'jwk' }) }, alg, ...(kid !== undefined && { kid }) })
   } catch (cause) {
     throw new Failure(66, `The key in ${file} signs no client assertions.`, cause)
   }

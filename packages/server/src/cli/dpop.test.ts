@@ -103,6 +103,13 @@ describe('holdfast token --dpop', () => {
   })
 })
 
+describe('holdfast token for a public client', () => {
+  it('exits 1, and says that somebody signs in', async () => {
+    const { code, err } = await run('token', '--client', 'native', '--dpop')
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('holdfast login --client native') })
+  })
+})
+
 describe('holdfast call with a DPoP-bound token', () => {
   it('knows the key of a token that is not the newest, and asks for one that it does not know', async () => {
     const { out } = await getToken('--dpop', '--json')
@@ -217,6 +224,17 @@ describe('holdfast inspect', () => {
     const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
     const proof = `${part({ typ: 'dpop+jwt' })}.${part({ jti: '1' })}.AAAA`
     expect((await run('inspect', `${proof}, ${proof}`)).err).toContain('dpop_repeated')
+  })
+
+  it.each([
+    ['--url', 'https://localhost:5003/identity'],
+    ['--dpop-key', '.holdfast/session/dpop-key.jwk'],
+  ])('exits 2 for an option that is about something else: %s', async (...option) => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const proof = `${part({ typ: 'dpop+jwt' })}.${part({ jti: '1' })}.AAAA`
+    const { out: token } = await getToken('--dpop')
+    const codes = [await run('inspect', proof, ...option), await run('inspect', token.trim(), ...option)]
+    expect(codes.map(({ code }) => code).toSorted()).toEqual(option[0] === '--url' ? [1, 2] : [0, 2])
   })
 
   it('exits 1 for a proof that a server would refuse, and says why as JSON too', async () => {

@@ -61,12 +61,23 @@ token, or when introspection says inactive.
       if (text.includes('-----BEGIN CERTIFICATE-----'))
         return terminal.out(renderCertificate(certificateIn(text, what ?? 'the text').der, options.json, terminal))
       const jwt = parseJwt(text)
-      if (jwt && isProof(jwt)) return await inspectProof(text, jwt, options, terminal)
+      const isOfProof = jwt !== undefined && isProof(jwt)
+      requireMeant(options, isOfProof)
+      if (isOfProof) return await inspectProof(text, jwt, options, terminal)
       if (!jwt && !options.introspect) throw new Failure(1, opaque(text))
       const found = await findOut(text, jwt, options)
       terminal.out(options.json ? JSON.stringify(found, null, 2) : renderFindings(found, terminal))
       requireFit(found)
     })
+}
+
+/** What the options are about is what was given. */
+function requireMeant(options: InspectOptions, isOfProof: boolean): void {
+  const { method, url, token, cert, dpopKey, issuer, introspect: asks } = options
+  if (!isOfProof && [method, url, token].some((option) => option !== undefined))
+    throw new Failure(2, '--method, --url and --token are about a DPoP proof, and this is none.')
+  if (isOfProof && [cert, dpopKey, issuer, asks].some((option) => option !== undefined))
+    throw new Failure(2, '--cert, --dpop-key, --issuer and --introspect are about tokens, and this is a DPoP proof.')
 }
 
 async function inspectProof(

@@ -69,8 +69,7 @@ function render({ owner, thefts }: Heist, terminal: Terminal): string {
       const { says, outcome, attempts } = theft
       const paint = outcome === 'refused' ? style.good : outcome === 'untried' ? style.dim : style.bad
       const { status } = worstOf(attempts) ?? {}
-      const tries = attempts.length > 2 ? ` (${attempts.length})` : ''
-      return [says + tries, paint(outcome), status === undefined ? '' : String(status), harmless(answerOf(theft))]
+      return [says, paint(outcome), status === undefined ? '' : String(status), harmless(answerOf(theft))]
     }),
   ]
   return renderTable([['what the thief sends', 'outcome', '', 'what the API says'].map(style.dim), ...rows], columns)

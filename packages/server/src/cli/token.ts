@@ -1,5 +1,5 @@
 import { createClientCertificate, thumbprintOf } from '@holdfast/pop/certificates'
-import { createClient } from '@holdfast/pop/client/node'
+import { ClientError, createClient } from '@holdfast/pop/client/node'
 import type { Command } from 'commander'
 import { addCredentialOptions, authenticationOf, type ClientCredentials, issuerOf } from './client-options.ts'
 import { Failure } from './exit.ts'
@@ -84,7 +84,19 @@ async function getToken(options: TokenOptions): Promise<KeptToken> {
     ...(options.resource === undefined ? {} : { resource: options.resource }),
     ...(ca === undefined ? {} : { ca }),
   })
-  return await keepToken(await client.token(), { issuer, client: client_id, certificate: pair, proofKey })
+  const token = await client.token().catch((cause: unknown) => {
+    throw isOfPeople(cause) ? new Failure(1, `${cause.message} ${signInFor(client_id)}`, cause) : cause
+  })
+  return await keepToken(token, { issuer, client: client_id, certificate: pair, proofKey })
+}
+
+/** The client may have no token of its own. */
+function isOfPeople(cause: unknown): cause is ClientError {
+  return cause instanceof ClientError && cause.error === 'unauthorized_client'
+}
+
+function signInFor(client: string): string {
+  return `If it acts for people, somebody signs in: holdfast login --client ${client}`
 }
 
 /** @param spared a certificate that nobody brought is not needed either */

@@ -76,7 +76,7 @@ export async function tokenHashOf({ ath }: JsonObject, token: string | undefined
 }
 
 /** What `ath` is in the proofs that go with a token: base64url of its SHA-256. RFC 9449 §4.2. */
-export async function tokenHash(token: string): Promise<string> {
+async function tokenHash(token: string): Promise<string> {
   return encodeBase64url(await nodePrimitives.sha256(new TextEncoder().encode(token)))
 }
 

@@ -117,6 +117,14 @@ describe('RFC 9449 §4.3 explaining a proof', () => {
     expect(checks.find(({ name }) => name === 'jwk')?.says).toContain(another.thumbprint)
   })
 
+  it.each([
+    ['ES256', 'ES256'],
+    ['ES384', 'ES384, where the server'],
+  ] as const)('says of %s whether servers take it by default', async (alg, says) => {
+    const { checks } = await examine(signProof(createTestProofKey(alg), { method, url }), { method, url })
+    expect(checks.find(({ name }) => name === 'alg')?.says).toMatch(new RegExp(`^${says}${alg === 'ES256' ? '$' : ''}`))
+  })
+
   it('compares nothing with a request of which nothing was said', async () => {
     const { checks, refused } = await examine(proof(), {})
     const open = checks.filter(({ passed }) => passed === undefined).map(({ name }) => name)

@@ -9,6 +9,7 @@ import {
   proofAlgorithms,
   type Reason,
   type UnverifiedJwt,
+  usualProofAlgorithms,
 } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { failed, type ProofCheck, passed, shown } from './check.ts'
@@ -19,9 +20,6 @@ export function typeOf({ typ }: JsonObject): ProofCheck {
   return failed('typ', 'dpop_type', `${shown(typ)}, and must be dpop+jwt`)
 }
 
-/** What Holdfast takes when nothing else is configured leaves these out. */
-const offByDefault: readonly string[] = ['ES384', 'ES512', 'ML-DSA-87']
-
 /** RFC 9449 §4.3 (5) */
 export function algorithmIn(jwt: UnverifiedJwt): ProofCheck {
   const { alg } = jwt.header
@@ -29,8 +27,8 @@ export function algorithmIn(jwt: UnverifiedJwt): ProofCheck {
     return failed('alg', 'dpop_algorithm', `${alg}, beside something critical that nobody knows`)
   if (!proofAlgorithms.some((each) => each === alg))
     return failed('alg', 'dpop_algorithm', `${shown(alg)}, which is never taken for proofs`)
-  const rarely = typeof alg === 'string' && offByDefault.includes(alg)
-  return passed('alg', rarely ? `${alg}, where the server's dpop.algorithms names it` : String(alg))
+  const isUsual = usualProofAlgorithms.some((each) => each === alg)
+  return passed('alg', isUsual ? String(alg) : `${alg}, where the server's dpop.algorithms names it`)
 }
 
 /** The key of a proof, where it is one, and what servers say of the proof. */

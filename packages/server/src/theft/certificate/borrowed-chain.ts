@@ -6,7 +6,7 @@ import { namesake } from './same-name.ts'
 export const borrowedChain: Theft = {
   name: 'borrowed chain',
   against: 'certificate',
-  says: "the owner's certificate behind another",
+  says: "a chain with the owner's in it",
   async attempt(loot) {
     if (loot.certificate === undefined) return []
     const { certificate, key } = await namesake(loot)

@@ -10,7 +10,7 @@ import { namesake } from './same-name.ts'
 export const forgedHeader: Theft = {
   name: 'forged header',
   against: 'certificate',
-  says: "the owner's certificate in a header",
+  says: "owner's certificate in a header",
   async attempt(loot) {
     const certificate = new X509Certificate(loot.certificate ?? (await namesake(loot)).certificate)
     const attempts: Attempt[] = []

@@ -9,7 +9,7 @@ import type { Attempt, Loot, Theft } from '../theft.ts'
 export const resumedSession: Theft = {
   name: 'resumed session',
   against: 'certificate',
-  says: "the owner's TLS session, without key",
+  says: "the owner's TLS session, no key",
   async attempt(loot) {
     return [await resume(loot, 'TLSv1.3'), await resume(loot, 'TLSv1.2')]
   },

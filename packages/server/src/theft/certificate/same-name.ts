@@ -12,7 +12,7 @@ import type { Loot, Theft } from '../theft.ts'
 export const sameName: Theft = {
   name: 'same name',
   against: 'certificate',
-  says: "a certificate with the owner's name",
+  says: 'a certificate of the same name',
   async attempt(loot) {
     const { certificate, key } = await namesake(loot)
     return [await present(loot, { certificate, key })]
