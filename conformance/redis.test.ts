@@ -48,7 +48,7 @@ requirePrograms('redis-server', 'redis-cli')('used proofs in Redis, of two serve
       const answers = await Promise.all(Array.from({ length: 64 }, (_, index) => ask(index % 2 ? one : other, once)))
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
       // A machine that is busy may take longer than the memory is waited for.
-      expect(new Set(answers.map(({ status }) => status)).difference(new Set([200, 400, 503]))).toEqual(new Set())
+      expect(answers.filter(({ status }) => ![200, 400, 503].includes(status))).toEqual([])
     }
   })
 

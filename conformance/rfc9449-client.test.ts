@@ -106,6 +106,20 @@ describe('RFC 9449 a client that binds its tokens by DPoP, with our server and o
     },
   )
 
+  it('asks for its key once, and again where that failed', async () => {
+    let asked = 0
+    const client = clientOf({
+      proofKey: async () => {
+        if (asked++ === 0) throw new Error('locked')
+        return await createProofKey()
+      },
+    })
+    await expect(client.token()).rejects.toThrow('locked')
+    const { confirmation } = await client.token()
+    expect((await client.renew()).confirmation).toEqual(confirmation)
+    expect(asked).toBe(2)
+  })
+
   it('does so with a reference token', async () => {
     const client = clientOf({ client_id: 'reference' })
     expect((await client.fetch(plain.origin)).status).toBe(200)

@@ -9,6 +9,7 @@ const sentences = {
   certificate_unusable: 'TLS cannot use the client certificate with its key.',
   trust_malformed: 'The ca option must hold at least one PEM certificate.',
   url_not_https: 'An access token is sent over https only.',
+  address_unprovable: 'The address has a user, or an escape that is none: no proof can be made for it.',
   body_not_repeatable: 'The token or its proof was refused, and the body is a stream that cannot be sent again.',
   algorithm_unsupported: 'This platform does not know the signature algorithm.',
   key_store_unavailable: 'The browser does not keep the key.',

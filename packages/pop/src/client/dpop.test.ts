@@ -77,6 +77,15 @@ describe('RFC 9449 §5 a client that binds its tokens to a key', () => {
     expect((await client.fetch(api, { headers: { DPoP: 'x' } })).status).toBe(200)
   })
 
+  it.each(['https://user:secret@api.example/', 'https://api.example/%zz'])(
+    'is not made for an address that two would read differently: %s',
+    async (address) => {
+      const { client, seen } = world()
+      await expectReason(client.fetch(address), 'address_unprovable')
+      expect(seen.map(({ path }) => path)).toEqual(['/token'])
+    },
+  )
+
   it('wants a key', () => {
     expect(() => createClient({ issuer, client_id: 'client', binding: 'dpop' })).toThrow(
       expect.objectContaining({ reason: 'proof_key_missing' }),
@@ -268,6 +277,14 @@ describe('RFC 9449 §11.1 [C24] a clock that is wrong', () => {
     const { client, seen } = world({ ahead, '/token': () => refusal(400, 'invalid_dpop_proof', dated(ahead)) })
     await expectReason(client.token(), 'request_refused')
     expect(seen).toHaveLength(times)
+  })
+
+  it('is learned once for 64 calls at once, which all pass', async () => {
+    const { client, seen } = world({ ahead: 600 })
+    await client.token()
+    const answers = await Promise.all(Array.from({ length: 64 }, (_, at) => client.fetch(`${api}/${at}`)))
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+    expect(seen.length).toBeLessThanOrEqual(2 + 2 * 64)
   })
 
   it('is not blamed again once it is corrected', async () => {

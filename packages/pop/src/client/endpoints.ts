@@ -61,9 +61,9 @@ export function createEndpoints(options: EndpointsOptions, context: ClientContex
     const ask = async (isLast = false): Promise<Reply | ClientError> => {
       // Anew for each attempt: an assertion may have been used up by one whose answer was lost.
       const credentials = await authentication({ client_id, metadata, context })
-      const proof = await proving?.prove({ method: 'POST', url })
-      const reply = await exchange(url, { ...requestOf(form, credentials, proof), signal }, context)
-      const isProvable = proving?.learn(url, reply.headers, shorten(reply.json?.error)) === true
+      const proven = await proving?.prove({ method: 'POST', url })
+      const reply = await exchange(url, { ...requestOf(form, credentials, proven?.proof), signal }, context)
+      const isProvable = proven?.learn(reply.headers, shorten(reply.json?.error)) === true
       if (reply.status === successOf(endpoint)) return reply
       // Whoever refuses a proof has carried nothing out. RFC 9449 §8.
       if (isProvable && !isLast) return await ask(true)

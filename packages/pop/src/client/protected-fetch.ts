@@ -3,7 +3,7 @@ import { findChallengeError } from './challenge.ts'
 import { ClientError } from './client-error.ts'
 import type { Fetch } from './context.ts'
 import { asClientError, onceMore } from './exchange.ts'
-import type { Prover } from './prover.ts'
+import type { Proven, Prover } from './prover.ts'
 import { isRepeatable, withRepeatableBody } from './request-body.ts'
 import type { TokenScope, Tokens } from './tokens.ts'
 
@@ -23,7 +23,7 @@ export type ProtectedFetch<Wanted = TokenScope> = (
  * lost. A redirect is given back, not followed: it would carry token and certificate to a place that the caller did not
  * name.
  *
- * @throws {@link ClientError} `url_not_https`, `body_not_repeatable`, those of the token request, and those of the
+ * @throws {@link ClientError} `url_not_https`, `address_unprovable`, `body_not_repeatable`, those of the token request, and those of the
  *   connection
  */
 export function createProtectedFetch(
@@ -40,13 +40,14 @@ export function createProtectedFetch(
     for (;;) {
       const token = await unlessAborted(signal, () => tokens.obtain(wanted))
       const { access_token } = token
+      let proven: Proven | undefined
       const attempt = async (): Promise<Response> => {
-        const proof = prover && (await prover.prove({ method, url, accessToken: access_token }))
-        return await send(fetch, input, withToken(input, init, { token, proof }))
+        proven = await prover?.prove({ method, url, accessToken: access_token })
+        return await send(fetch, input, withToken(input, init, { token, proof: proven?.proof }))
       }
       const response = /^(GET|HEAD|OPTIONS)$/.test(method) ? await onceMore(attempt) : await attempt()
       const error = findChallengeError(response)
-      const isProofRefused = prover?.learn(url, response.headers, error) === true
+      const isProofRefused = proven?.learn(response.headers, error) === true
       const refused = isProofRefused ? 'proof' : error === 'invalid_token' ? 'token' : undefined
       if (refused === undefined || !left.delete(refused)) return response
       if (refused === 'token') tokens.forget(access_token)

@@ -2,7 +2,9 @@ import { encodeBase64url } from '../foundation/base64url.ts'
 import { createBoundedCache } from '../foundation/bounded-cache.ts'
 import type { Seconds } from '../foundation/clock.ts'
 import { thumbprintInput } from '../foundation/jwk.ts'
+import { normalTargetUri } from '../foundation/target-uri.ts'
 import { createDpopProof, type ProofKey, type ProvenRequest } from '../proof/dpop.ts'
+import { ClientError } from './client-error.ts'
 import type { ClientContext } from './context.ts'
 
 /**
@@ -12,14 +14,22 @@ import type { ClientContext } from './context.ts'
 export interface Prover {
   /** What `cnf.jkt` of this key's tokens says. RFC 7638. */
   readonly thumbprint: () => Promise<string>
-  /** Makes a proof for one attempt: with the newest nonce of that origin, by that origin's clock. */
-  readonly prove: (request: Omit<ProvenRequest, 'nonce'>) => Promise<string>
   /**
-   * Learns from an answer, a success too.
+   * Makes a proof for one attempt: with the newest nonce of that origin, by that origin's clock.
+   * @throws {@link ClientError} `address_unprovable`
+   */
+  readonly prove: (request: Omit<ProvenRequest, 'nonce'>) => Promise<Proven>
+}
+
+/** A proof for one attempt. */
+export interface Proven {
+  readonly proof: string
+  /**
+   * Learns from the answer, a success too.
    * @param error what the answer says against the proof
    * @returns whether another proof may pass where this one did not
    */
-  readonly learn: (url: string, headers: Headers, error: string | undefined) => boolean
+  readonly learn: (headers: Headers, error: string | undefined) => boolean
 }
 
 interface Known {
@@ -40,26 +50,25 @@ const nonceForm = /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
 /** Creates a prover that has learned nothing yet. */
 export function createProver(key: ProofKey, context: Pick<ClientContext, 'now' | 'random' | 'sha256'>): Prover {
   const origins = createBoundedCache<Known>(capacity)
-  const knownOf = (url: string): Known => origins.find(new URL(url).origin) ?? {}
   return {
     thumbprint: async () => encodeBase64url(await context.sha256(new TextEncoder().encode(thumbprintInput(key.jwk)))),
-    prove: (request) => {
-      const { nonce, ahead = 0 } = knownOf(request.url)
-      return createDpopProof(key, { ...request, nonce }, { ...context, now: () => context.now() + ahead })
-    },
-    learn: (url, headers, error) => {
-      const known = knownOf(url)
-      const nonce = findNonce(headers)
-      const ahead = error === 'invalid_dpop_proof' ? findAhead(headers, context.now()) : undefined
-      const isSkewed = ahead !== undefined && Math.abs(ahead - (known.ahead ?? 0)) > tolerance
-      if (nonce !== undefined || isSkewed) {
-        origins.put(new URL(url).origin, {
-          ...known,
-          ...(nonce !== undefined && { nonce }),
-          ...(isSkewed && { ahead }),
-        })
+    prove: async (request) => {
+      const { href: url, origin, host } = new URL(request.url)
+      if (normalTargetUri(url) === undefined) throw new ClientError('address_unprovable', { detail: host })
+      const { nonce, ahead = 0 } = origins.find(origin) ?? {}
+      const clock = { ...context, now: () => context.now() + ahead }
+      return {
+        proof: await createDpopProof(key, { ...request, url, nonce }, clock),
+        learn: (headers, error) => {
+          const next = findNonce(headers)
+          const seen = error === 'invalid_dpop_proof' ? findAhead(headers, context.now()) : undefined
+          // Compared with what this proof was made by: others that run beside it may have learned since.
+          const isSkewed = seen !== undefined && Math.abs(seen - ahead) > tolerance
+          const learned = { ...(next !== undefined && { nonce: next }), ...(isSkewed && { ahead: seen }) }
+          origins.put(origin, { ...origins.find(origin), ...learned })
+          return isSkewed || (error === 'use_dpop_nonce' && next !== undefined)
+        },
       }
-      return isSkewed || (error === 'use_dpop_nonce' && nonce !== undefined)
     },
   }
 }

@@ -176,7 +176,7 @@ describe('RFC 9449 §11.1 a proof that was accepted', () => {
 
   it('is not accepted again where its last second ends between judging and use, or the clock is set back', async () => {
     const replay = createMemoryReplay()
-    const use = { key: 'a', expires: testNow }
+    const use = { key: 'a', made: 0, expires: testNow }
     expect(await replay.use(use, testNow)).toBe(true)
     expect(await replay.use(use, testNow + 1)).toBe(false)
     expect(await replay.use(use, testNow)).toBe(false)

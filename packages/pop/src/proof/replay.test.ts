@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createMemoryReplay, type Replay, requireFirstUse } from './replay.ts'
 
 const now = 1_800_000_000
-const use = { key: 'a', expires: now + 60 }
+const use = { key: 'a', made: 0, expires: now + 60 }
 
 describe('RFC 9449 §11.1 the replay memory of one process', () => {
   it('[RFC9449-11.1-2] takes each use once', async () => {
@@ -16,15 +16,15 @@ describe('RFC 9449 §11.1 the replay memory of one process', () => {
     const replay = createMemoryReplay({ capacity: 1 })
     await replay.use(use, now)
     expect(await replay.use(use, now + 60)).toBe(false)
-    expect(await replay.use({ key: 'b', expires: now + 121 }, now + 61)).toBe(true)
+    expect(await replay.use({ key: 'b', made: 0, expires: now + 121 }, now + 61)).toBe(true)
   })
 
   it('forgets each use at its own time', async () => {
     const replay = createMemoryReplay()
-    await replay.use({ key: 'long', expires: now + 300 }, now)
-    await replay.use({ key: 'short', expires: now + 60 }, now)
-    await replay.use({ key: 'other', expires: now + 161 }, now + 101)
-    expect(await replay.use({ key: 'long', expires: now + 300 }, now + 101)).toBe(false)
+    await replay.use({ key: 'long', made: 0, expires: now + 300 }, now)
+    await replay.use({ key: 'short', made: 0, expires: now + 60 }, now)
+    await replay.use({ key: 'other', made: 0, expires: now + 161 }, now + 101)
+    expect(await replay.use({ key: 'long', made: 0, expires: now + 300 }, now + 101)).toBe(false)
   })
 
   it('declines what it has no room for, and forgets nothing for it', async () => {

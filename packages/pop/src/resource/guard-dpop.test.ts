@@ -2,95 +2,39 @@ import { hash } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { PresentedCertificate } from '../foundation/certificate-facts.ts'
 import type { SignatureAlgorithm } from '../foundation/jwk.ts'
-import { createClientCertificate } from '../node/certificates/make.ts'
-import { nodePrimitives } from '../node/primitives.ts'
 import type { Reason } from '../oauth/refusal.ts'
-import { createMemoryReplay, type Replay } from '../proof/replay.ts'
-import { presentInHandshake } from '../testing/handshake.ts'
-import { createTestIssuer, generateTestKey, testNow } from '../testing/issuer.ts'
+import { generateTestKey, testNow } from '../testing/issuer.ts'
+import { createTestProofKey, type ProofOverrides, signProof } from '../testing/proofs.ts'
+import type { GuardReport, Needs } from './guard.ts'
 import {
-  createTestProofKey,
-  type ProofOverrides,
-  signProof,
-  type TestProofKey,
-  type TestProofRequest,
-} from '../testing/proofs.ts'
-import { createGuard, type GuardContext, type GuardReport, type Needs } from './guard.ts'
+  bound,
+  type Changes,
+  declined,
+  foreign,
+  guardWith,
+  issuer,
+  key,
+  presentCertificate,
+  proving,
+  reasonOf,
+  request,
+  url,
+} from './guard-dpop.fixture.ts'
 import type { GuardOptions } from './policy.ts'
-import type { Admitted, Declined, Verdict } from './verdict.ts'
-
-const url = 'https://api.test/orders'
-const credentials = { client_id: 'api', client_secret: 'api-secret' }
-const issuer = createTestIssuer({ credentials })
-const key = createTestProofKey()
-const foreign = createTestProofKey()
-
-function guardWith(options: Partial<GuardOptions> = {}, context: Partial<GuardContext> = {}) {
-  return createGuard(
-    { issuer: issuer.issuer, identifier: issuer.audience, introspection: { ...credentials, cache: 0 }, ...options },
-    { primitives: nodePrimitives, fetch: issuer.fetch, now: issuer.now, ...context },
-  )
-}
 
 const guard = guardWith()
-const bound = issuer.accessToken({ claims: { cnf: { jkt: key.thumbprint } } })
-
-/** What a request has of its own: the rest is right. */
-interface Changes {
-  readonly token?: string
-  readonly scheme?: string
-  readonly method?: string
-  readonly url?: string
-  /** Every DPoP header. */
-  readonly proofs?: readonly string[]
-  readonly certificate?: PresentedCertificate | undefined
-}
-
-function request({ token = bound, scheme = 'DPoP', method = 'GET', url: its = url, ...changes }: Changes = {}) {
-  const { proofs = [signProof(key, { method, url: its, accessToken: token })], certificate } = changes
-  const dpop = proofs.length > 0 ? { dpop: proofs } : {}
-  return {
-    method,
-    url: its,
-    headers: { authorization: [`${scheme} ${token}`], ...dpop },
-    ...(certificate && { certificate }),
-  }
-}
-
-/** A request whose proof differs in one thing. */
-function proving(asked: Partial<TestProofRequest>, overrides?: ProofOverrides, by: TestProofKey = key) {
-  return request({ proofs: [signProof(by, { method: 'GET', url, accessToken: bound, ...asked }, overrides)] })
-}
-
-function reasonOf(verdict: Verdict): Reason | 'admitted' {
-  return verdict.admitted ? 'admitted' : verdict.reason
-}
 
 async function judge(changes: Changes = {}, needs?: Needs) {
   return reasonOf(await guard.judge(request(changes), needs))
-}
-
-async function declined(verdict: Promise<Verdict>): Promise<Declined> {
-  const it = await verdict
-  if (it.admitted) throw new Error('admitted')
-  return it
-}
-
-async function admitted(verdict: Promise<Verdict>): Promise<Admitted> {
-  const it = await verdict
-  if (!it.admitted) throw new Error(it.reason)
-  return it
 }
 
 let own: PresentedCertificate
 let thumbprint: string
 
 beforeAll(async () => {
-  const pair = await createClientCertificate({ name: 'client', keyType: 'P-256' }, { now: issuer.now })
-  const seen = await presentInHandshake(pair)
-  if (!seen) throw new Error('no certificate arrived')
-  own = seen
-  thumbprint = pair.thumbprint
+  const { presented, thumbprint: its } = await presentCertificate()
+  own = presented
+  thumbprint = its
 })
 
 const forms = {
@@ -487,214 +431,5 @@ describe('the methods that an API takes', () => {
       'dpop_bound_access_tokens_required',
     )
     expect(documentOf({ methods: ['mutual-tls'] })).not.toHaveProperty('dpop_signing_alg_values_supported')
-  })
-})
-
-describe('RFC 9449 §9 nonces of an API', () => {
-  const nonceKey = new Uint8Array(32).fill(7)
-  const at = (now: number, dpop: GuardOptions['dpop']) => guardWith({ dpop: { nonceKey, ...dpop } }, { now: () => now })
-  const requiring = at(testNow, { nonces: 'required' })
-  const nonceOf = async (from = requiring) => (await declined(from.judge(proving({})))).nonce ?? ''
-
-  it('[S14] [RFC9449-9-1] [RFC9449-4.3-10] are asked for by a single DPoP challenge', async () => {
-    const verdict = await declined(requiring.judge(proving({})))
-    expect(verdict).toMatchObject({ reason: 'dpop_nonce_missing', status: 401, error: 'use_dpop_nonce' })
-    expect(verdict.challenges).toEqual([expect.stringMatching(/^DPoP error="use_dpop_nonce".*algs="ES256 /)])
-    expect(verdict.nonce).toMatch(/^[\x21\x23-\x5b\x5d-\x7e]+$/)
-  })
-
-  it('[RFC9449-8.2-1] [RFC9449-8.2-3] pass, and the answer hands out the next one, not to be kept', async () => {
-    const { headers } = await admitted(requiring.judge(proving({ nonce: await nonceOf() })))
-    expect(headers).toEqual({ 'dpop-nonce': expect.any(String), 'cache-control': 'no-store' })
-    const next = proving({ nonce: headers?.['dpop-nonce'] ?? '' })
-    expect(reasonOf(await requiring.judge(next))).toBe('admitted')
-  })
-
-  it('[RFC9449-4.3-11] count for five minutes and no second longer, whatever iat says', async () => {
-    const nonce = await nonceOf()
-    const long = issuer.accessToken({ claims: { cnf: { jkt: key.thumbprint }, exp: testNow + 1000 } })
-    const proof = () => [signProof(key, { method: 'GET', url, accessToken: long, nonce, now: testNow - 100_000 })]
-    const judgedAt = async (now: number) =>
-      reasonOf(await at(now, { nonces: 'required' }).judge(request({ token: long, proofs: proof() })))
-    expect(await judgedAt(testNow + 300)).toBe('admitted')
-    expect(await judgedAt(testNow + 301)).toBe('dpop_nonce_unknown')
-  })
-
-  it('[RFC9449-9-2] of another API, or of this one under another key, are not accepted', async () => {
-    const nonce = await nonceOf(guardWith({ dpop: { nonces: 'required' } }))
-    const verdict = await declined(requiring.judge(proving({ nonce })))
-    expect(verdict).toMatchObject({ reason: 'dpop_nonce_unknown', error: 'use_dpop_nonce', nonce: await nonceOf() })
-  })
-
-  it('are those of all processes that share the key', async () => {
-    const nonce = await nonceOf(at(testNow, { nonces: 'required' }))
-    expect(reasonOf(await requiring.judge(proving({ nonce })))).toBe('admitted')
-  })
-
-  it('are not what the caller makes of the key afterwards', async () => {
-    const own = new Uint8Array(32).fill(7)
-    const from = guardWith({ dpop: { nonces: 'required', nonceKey: own } })
-    own.fill(0)
-    expect(reasonOf(await requiring.judge(proving({ nonce: await nonceOf(from) })))).toBe('admitted')
-  })
-
-  it.each([1, null, ['a'], '', 'a'.repeat(32)])('refuses the nonce %j', async (nonce) => {
-    expect(reasonOf(await requiring.judge(proving({}, { claims: { nonce } })))).toBe('dpop_nonce_unknown')
-  })
-
-  it('[RFC9449-11.3-1] where they are required, no proof passes without one', async () => {
-    expect(reasonOf(await requiring.judge(proving({ nonce: await nonceOf() })))).toBe('admitted')
-    expect(reasonOf(await requiring.judge(proving({})))).toBe('dpop_nonce_missing')
-  })
-
-  it('are not looked at where they are off', async () => {
-    const verdict = await admitted(guard.judge(proving({ nonce: 'anything' })))
-    expect(verdict.headers).toBeUndefined()
-  })
-
-  it('on-skew: help a client whose clock is off, and trouble no other', async () => {
-    const lenient = at(testNow, { nonces: 'on-skew' })
-    expect((await admitted(lenient.judge(proving({})))).headers).toBeUndefined()
-    for (const now of [testNow - 61, testNow + 11]) {
-      const verdict = await declined(lenient.judge(proving({ now })))
-      expect(verdict).toMatchObject({ reason: 'dpop_skewed', status: 401, error: 'use_dpop_nonce' })
-      expect(verdict.challenges).toHaveLength(1)
-      const next = lenient.judge(proving({ now, nonce: verdict.nonce ?? '' }))
-      expect((await admitted(next)).headers).toMatchObject({ 'dpop-nonce': expect.any(String) })
-    }
-  })
-
-  it('say nothing about tokens that are not DPoP-bound', async () => {
-    const token = issuer.accessToken({ claims: { cnf: { 'x5t#S256': thumbprint } } })
-    const verdict = requiring.judge(request({ token, scheme: 'Bearer', certificate: own, proofs: [] }))
-    expect((await admitted(verdict)).headers).toBeUndefined()
-  })
-
-  it('a proof with a nonce is remembered as long as its nonce counts', async () => {
-    const replay = createMemoryReplay()
-    const long = issuer.accessToken({ claims: { cnf: { jkt: key.thumbprint }, exp: testNow + 1000 } })
-    const proofs = [signProof(key, { method: 'GET', url, accessToken: long, nonce: await nonceOf() })]
-    const judgedAt = async (now: number) =>
-      reasonOf(await at(now, { nonces: 'required', replay }).judge(request({ token: long, proofs })))
-    expect(await judgedAt(testNow)).toBe('admitted')
-    for (const later of [61, 200, 299, 300]) expect(await judgedAt(testNow + later)).toBe('dpop_replayed')
-    expect(await judgedAt(testNow + 301)).toBe('dpop_nonce_unknown')
-  })
-})
-
-describe('RFC 9449 §11.1 a proof is used once', () => {
-  it('[RFC9449-11.1-2] by one of 64 at once', async () => {
-    const asked = request()
-    const verdicts = await Promise.all(Array.from({ length: 64 }, () => guard.judge(asked)))
-    expect(verdicts.filter((verdict) => verdict.admitted)).toHaveLength(1)
-    expect(new Set(verdicts.map(reasonOf))).toEqual(new Set(['admitted', 'dpop_replayed']))
-  })
-
-  it('incident 8: however its request and its address are spelled', async () => {
-    const proofs = [signProof(key, { method: 'GET', url: 'HTTPS://API.test:443/orders?a', accessToken: bound })]
-    expect(await judge({ proofs })).toBe('admitted')
-    for (const spelled of [url, `${url}?x=1`, 'https://api.test/%6Frders']) {
-      expect(await judge({ proofs, url: spelled })).toBe('dpop_replayed')
-    }
-  })
-
-  it('incident 7: two keys may take the same jti', async () => {
-    const jti = 'the same'
-    const token = issuer.accessToken({ claims: { cnf: { jkt: foreign.thumbprint } } })
-    const proofs = [signProof(foreign, { method: 'GET', url, accessToken: token }, { claims: { jti } })]
-    expect(reasonOf(await guard.judge(proving({}, { claims: { jti } })))).toBe('admitted')
-    expect(await judge({ token, proofs })).toBe('admitted')
-  })
-
-  it('incident 6: nor by another process that shares the memory', async () => {
-    const replay = createMemoryReplay()
-    const nodes = [0, 1].map(() => guardWith({ dpop: { replay } }))
-    for (let i = 0; i < 4; i++) {
-      const asked = request()
-      const [first, second] = i % 2 ? nodes.toReversed() : nodes
-      expect(first && reasonOf(await first.judge(asked))).toBe('admitted')
-      expect(second && reasonOf(await second.judge(asked))).toBe('dpop_replayed')
-    }
-  })
-
-  it('incident 10: what was refused for anything else is not used up', async () => {
-    const asked = request()
-    const proofs = asked.headers.dpop ?? []
-    expect(reasonOf(await guard.judge(asked, { scope: 'more' }))).toBe('scope_insufficient')
-    expect(await judge({ proofs, method: 'POST' })).toBe('dpop_method_differs')
-    expect(await judge({ proofs, token: `${bound.slice(0, -4)}AAAA` })).toBe('token_signature')
-    const other = issuer.accessToken({ claims: { cnf: { jkt: key.thumbprint } } })
-    expect(await judge({ proofs, token: other })).toBe('dpop_token_differs')
-    const twice = issuer.accessToken({ claims: { cnf: { jkt: key.thumbprint, 'x5t#S256': thumbprint } } })
-    const both = { token: twice, proofs: [signProof(key, { method: 'GET', url, accessToken: twice })] }
-    expect(await judge(both)).toBe('confirmation_certificate_missing')
-    expect(await judge({ ...both, certificate: own })).toBe('admitted')
-    expect(reasonOf(await guard.judge(asked))).toBe('admitted')
-  })
-
-  it('by a key that is not the token’s it is not used up either', async () => {
-    let uses = 0
-    const replay: Replay = { use: () => ++uses > 0 }
-    const counting = guardWith({ dpop: { replay } })
-    await counting.judge(proving({}, {}, foreign))
-    expect(uses).toBe(0)
-    expect(reasonOf(await counting.judge(request()))).toBe('admitted')
-    expect(uses).toBe(1)
-  })
-})
-
-describe('a replay memory that fails', () => {
-  const failing: Readonly<Record<string, Replay>> = {
-    'that throws': {
-      use: () => {
-        throw new Error('no database')
-      },
-    },
-    'that rejects': { use: () => Promise.reject(new Error('no database')) },
-    'that is full': createMemoryReplay({ capacity: 0 }),
-  }
-
-  it.each(Object.entries(failing))('%s: 503, and nobody passes', async (_, replay) => {
-    const reports: GuardReport[] = []
-    const closed = guardWith({ dpop: { replay } }, { report: (report) => reports.push(report) })
-    for (let i = 0; i < 3; i++) {
-      expect(await closed.judge(request())).toMatchObject({
-        reason: 'replay_unavailable',
-        status: 503,
-        retryAfter: 2,
-        challenges: [],
-      })
-    }
-    expect(reports.filter(({ level }) => level === 'error')).toMatchObject([
-      { event: 'replay_unavailable', cause: expect.any(Error) },
-    ])
-    expect(reports.filter(({ event }) => event === 'refused')).toHaveLength(3)
-  })
-
-  it('is told again after ten seconds', async () => {
-    const reports: GuardReport[] = []
-    let now = testNow
-    const closed = guardWith(
-      { dpop: { replay: createMemoryReplay({ capacity: 0 }) } },
-      { now: () => now, report: (report) => reports.push(report) },
-    )
-    for (const seconds of [0, 9, 10, 11]) {
-      now = testNow + seconds
-      await closed.judge(proving({ now }))
-    }
-    expect(reports.filter(({ event }) => event === 'replay_unavailable')).toHaveLength(2)
-  })
-
-  it.each([undefined, 'OK', 1, null])('that answers %j has not said that it is the first use', async (answer) => {
-    const replay = { use: () => answer } as unknown as Replay
-    expect(reasonOf(await guardWith({ dpop: { replay } }).judge(request()))).toBe('dpop_replayed')
-  })
-
-  it('troubles no certificate-bound token', async () => {
-    const closed = guardWith({ dpop: { replay: createMemoryReplay({ capacity: 0 }) } })
-    const token = issuer.accessToken({ claims: { cnf: { 'x5t#S256': thumbprint } } })
-    expect(reasonOf(await closed.judge(request({ token, scheme: 'Bearer', certificate: own, proofs: [] })))).toBe(
-      'admitted',
-    )
   })
 })

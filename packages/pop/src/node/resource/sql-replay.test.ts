@@ -26,10 +26,10 @@ function createDatabase() {
 describe('RFC 9449 §11.1 a replay memory in a database', () => {
   it('takes each use once', async () => {
     const replay = createSqlReplay(createDatabase().query)
-    expect(await replay.use({ key: 'a', expires: now + 60 }, now)).toBe(true)
-    expect(await replay.use({ key: 'b', expires: now + 60 }, now)).toBe(true)
-    expect(await replay.use({ key: 'a', expires: now + 60 }, now)).toBe(false)
-    expect(await replay.use({ key: 'a', expires: now + 300 }, now)).toBe(false)
+    expect(await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(true)
+    expect(await replay.use({ key: 'b', made: 0, expires: now + 60 }, now)).toBe(true)
+    expect(await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(false)
+    expect(await replay.use({ key: 'a', made: 0, expires: now + 300 }, now)).toBe(false)
   })
 
   it('by one of 64 at once, over two nodes', async () => {
@@ -37,7 +37,7 @@ describe('RFC 9449 §11.1 a replay memory in a database', () => {
     const nodes = [createSqlReplay(query), createSqlReplay(query)]
     const uses = Array.from(
       { length: 64 },
-      async (_, i) => await nodes[i % 2]?.use({ key: 'a', expires: now + 60 }, now),
+      async (_, i) => await nodes[i % 2]?.use({ key: 'a', made: 0, expires: now + 60 }, now),
     )
     expect((await Promise.all(uses)).filter(Boolean)).toHaveLength(1)
   })
@@ -45,8 +45,8 @@ describe('RFC 9449 §11.1 a replay memory in a database', () => {
   it('by one statement, and never by reading first', async () => {
     const { query, statements } = createDatabase()
     const replay = createSqlReplay(query)
-    await replay.use({ key: 'a', expires: now + 60 }, now)
-    await replay.use({ key: 'b', expires: now + 60 }, now)
+    await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)
+    await replay.use({ key: 'b', made: 0, expires: now + 60 }, now)
     expect(statements.filter((sql) => !sql.includes('delete'))).toEqual(
       Array(2).fill('insert into holdfast_proof_use (key, expires) values ($1, $2) on conflict do nothing'),
     )
@@ -55,10 +55,10 @@ describe('RFC 9449 §11.1 a replay memory in a database', () => {
   it('forgets a minute late, since another node may have a slower clock', async () => {
     const { query, rows } = createDatabase()
     const replay = createSqlReplay(query)
-    await replay.use({ key: 'a', expires: now }, now)
-    await replay.use({ key: 'b', expires: now + 120 }, now + 60)
+    await replay.use({ key: 'a', made: 0, expires: now }, now)
+    await replay.use({ key: 'b', made: 0, expires: now + 120 }, now + 60)
     await until(() => rows().length === 2)
-    await replay.use({ key: 'c', expires: now + 131 }, now + 71)
+    await replay.use({ key: 'c', made: 0, expires: now + 131 }, now + 71)
     await until(() => rows().join() === 'b,c')
   })
 
@@ -84,7 +84,7 @@ describe('a database that fails', () => {
     ['answers nothing', async () => undefined as never],
   ])('and %s has not taken the use', async (_, query) => {
     const replay = createSqlReplay(query, { timeout: 20 })
-    await expect(async () => await replay.use({ key: 'a', expires: now + 60 }, now)).rejects.toThrow()
+    await expect(async () => await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)).rejects.toThrow()
   })
 
   it('at forgetting troubles nobody', async () => {
@@ -93,8 +93,8 @@ describe('a database that fails', () => {
       if (sql.includes('delete')) throw new Error('no right to delete')
       return await query(sql, parameters)
     })
-    expect(await replay.use({ key: 'a', expires: now + 60 }, now)).toBe(true)
-    expect(await replay.use({ key: 'b', expires: now + 160 }, now + 100)).toBe(true)
+    expect(await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(true)
+    expect(await replay.use({ key: 'b', made: 0, expires: now + 160 }, now + 100)).toBe(true)
   })
 })
 

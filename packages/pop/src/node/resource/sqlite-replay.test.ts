@@ -44,34 +44,34 @@ function rowsOf(file: string): unknown {
 describe('RFC 9449 §11.1 a replay memory in an SQLite file', () => {
   it('takes each use once', async () => {
     const replay = open(newFile())
-    expect(await replay.use({ key: 'a', expires: now + 60 }, now)).toBe(true)
-    expect(await replay.use({ key: 'b', expires: now + 60 }, now)).toBe(true)
-    expect(await replay.use({ key: 'a', expires: now + 60 }, now)).toBe(false)
+    expect(await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(true)
+    expect(await replay.use({ key: 'b', made: 0, expires: now + 60 }, now)).toBe(true)
+    expect(await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(false)
   })
 
   it('also where policies give one proof two ends', async () => {
     const replay = open(newFile())
-    expect(await replay.use({ key: 'a', expires: now + 60 }, now)).toBe(true)
-    expect(await replay.use({ key: 'a', expires: now + 300 }, now)).toBe(false)
+    expect(await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(true)
+    expect(await replay.use({ key: 'a', made: 0, expires: now + 300 }, now)).toBe(false)
   })
 
   it('is shared by all who have the file open, and outlives them', async () => {
     const file = newFile()
     const [first, second] = [open(file), open(file)]
-    expect(await first.use({ key: 'a', expires: now + 60 }, now)).toBe(true)
-    expect(await second.use({ key: 'a', expires: now + 60 }, now)).toBe(false)
+    expect(await first.use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(true)
+    expect(await second.use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(false)
     first.close()
     second.close()
-    expect(await open(file).use({ key: 'a', expires: now + 60 }, now)).toBe(false)
+    expect(await open(file).use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(false)
   })
 
   it('remembers a use in its last second, and forgets it in the next one', async () => {
     const file = newFile()
     const replay = open(file)
-    await replay.use({ key: 'a', expires: now + 60 }, now)
-    await replay.use({ key: 'b', expires: now + 120 }, now + 60)
-    expect(await replay.use({ key: 'a', expires: now + 60 }, now + 60)).toBe(false)
-    await replay.use({ key: 'c', expires: now + 121 }, now + 61)
+    await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)
+    await replay.use({ key: 'b', made: 0, expires: now + 120 }, now + 60)
+    expect(await replay.use({ key: 'a', made: 0, expires: now + 60 }, now + 60)).toBe(false)
+    await replay.use({ key: 'c', made: 0, expires: now + 121 }, now + 61)
     expect(rowsOf(file)).toBe(2)
   })
 
@@ -102,11 +102,11 @@ describe('RFC 9449 §11.1 a replay memory in an SQLite file', () => {
   it('a process that is killed has forgotten nothing', { timeout: 20_000 }, async () => {
     const file = newFile()
     const child = await startProcess(file)
-    child.send({ key: 'a', expires: now + 60, now, times: 1 })
+    child.send({ key: 'a', made: 0, expires: now + 60, now, times: 1 })
     expect(await answerOf(child)).toBe(1)
     child.kill('SIGKILL')
     await once(child, 'exit')
-    expect(await open(file).use({ key: 'a', expires: now + 60 }, now)).toBe(false)
+    expect(await open(file).use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(false)
   })
 })
 
@@ -130,10 +130,10 @@ describe('an SQLite file that cannot be had', () => {
     const replay = open(file)
     const other = new DatabaseSync(file)
     other.exec('begin immediate')
-    await expect(async () => await replay.use({ key: 'a', expires: now + 60 }, now)).rejects.toThrow(/locked/)
+    await expect(async () => await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)).rejects.toThrow(/locked/)
     other.exec('rollback')
     other.close()
-    expect(await replay.use({ key: 'a', expires: now + 60 }, now)).toBe(true)
+    expect(await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)).toBe(true)
   })
 
   it('throws when it is closed, or no database, or a folder', async () => {
@@ -141,7 +141,7 @@ describe('an SQLite file that cannot be had', () => {
     const replay = open(file)
     replay.close()
     replay.close()
-    await expect(async () => await replay.use({ key: 'a', expires: now + 60 }, now)).rejects.toThrow()
+    await expect(async () => await replay.use({ key: 'a', made: 0, expires: now + 60 }, now)).rejects.toThrow()
     const text = newFile()
     writeFileSync(text, 'no database, but long enough to be looked at as one '.repeat(40))
     expect(() => createSqliteReplay(text)).toThrow(/cannot be opened/)
