@@ -78,10 +78,10 @@ describe('RFC 9449 §11.1 a replay memory in an SQLite file', () => {
   it('forgets many a few at a time', async () => {
     const file = newFile()
     const replay = open(file)
-    for (let i = 0; i < 300; i++) await replay.use({ key: `old ${i}`, expires: now }, now)
+    for (let i = 0; i < 300; i++) await replay.use({ key: `old ${i}`, expires: now, made: 0 }, now)
     const left = []
     for (let i = 0; i < 4; i++) {
-      await replay.use({ key: `new ${i}`, expires: now + 60 }, now + 1)
+      await replay.use({ key: `new ${i}`, expires: now + 60, made: 0 }, now + 1)
       left.push(rowsOf(file))
     }
     expect(left).toEqual([173, 46, 3, 4])
@@ -116,7 +116,9 @@ describe('an SQLite file that cannot be had', () => {
     const replay = open(file)
     const other = new DatabaseSync(file)
     other.exec('begin immediate')
-    const waiting = Promise.all([1, 2, 3].map(async (i) => await replay.use({ key: `${i}`, expires: now + 60 }, now)))
+    const waiting = Promise.all(
+      [1, 2, 3].map(async (i) => await replay.use({ key: `${i}`, expires: now + 60, made: 0 }, now)),
+    )
     const begun = performance.now()
     await pause(30)
     expect(performance.now() - begun).toBeLessThan(150)
