@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { encodeBase64url } from '../foundation/base64url.ts'
 import { createBoundedCache } from '../foundation/bounded-cache.ts'
@@ -47,7 +48,7 @@ describe('RFC 9449 §5 a client that binds its tokens to a key', () => {
   it.each([
     ['get', 'GET'],
     ['post', 'POST'],
-    ['patch', 'patch'],
+    ['report', 'report'],
     ['PATCH', 'PATCH'],
   ])('[RFC9449-4.2-6] names the method as it is sent: %s', async (method, htm) => {
     const { client, seen } = world()
@@ -219,6 +220,20 @@ describe('RFC 9449 §8, §9 nonces', () => {
     const { client, seen } = world({ '/things': () => challenged(challenge, { 'dpop-nonce': 'n' }) })
     await client.fetch(api)
     expect(seen.filter(({ path }) => path === '/things')).toHaveLength(times)
+  })
+
+  it('[C27] whatever an API writes there: no more than one of each is sent again, and nothing else is thrown', async () => {
+    const bits = ['DPoP', 'Bearer', 'error', '=', '"', '\\', ',', ' ', 'use_dpop_nonce', 'invalid_token', '\t', 'a']
+    const text = fc.array(fc.constantFrom(...bits), { maxLength: 40 }).map((parts) => parts.join(''))
+    await fc.assert(
+      fc.asyncProperty(text, fc.stringMatching(/^[ -~]{0,40}$/), async (challenge, nonce) => {
+        const answer = () => challenged(challenge, { 'dpop-nonce': nonce, date: nonce })
+        const { client, seen } = world({ '/things': answer })
+        expect((await client.fetch(api)).status).toBe(401)
+        expect(seen.filter(({ path }) => path === '/things').length).toBeLessThanOrEqual(3)
+      }),
+      { numRuns: 300 },
+    )
   })
 
   it('and a token that was refused: each is answered once', async () => {

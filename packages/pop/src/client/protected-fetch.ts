@@ -1,10 +1,10 @@
 import type { AccessToken } from './access-token.ts'
-import { findChallengeError } from './challenge.ts'
 import { ClientError } from './client-error.ts'
 import type { Fetch } from './context.ts'
 import { asClientError, onceMore } from './exchange.ts'
+import { findChallengeError } from './protected-fetch/challenge.ts'
+import { isRepeatable, withRepeatableBody } from './protected-fetch/request-body.ts'
 import type { Proven, Prover } from './prover.ts'
-import { isRepeatable, withRepeatableBody } from './request-body.ts'
 import type { TokenScope, Tokens } from './tokens.ts'
 
 /** A `fetch` that brings an access token: to the address given, and nowhere else. */

@@ -110,8 +110,9 @@ export function createBrowserSignIn(
       const id = encodeBase64url(random(16))
       const session = await client.redeem(answer, pending, sharing(id))
       const { refresh_token, id_token, claims } = session
-      const next = refresh_token && { id, issuer, client_id, scope, refresh_token, id_token, claims }
-      await store.change('session', () => ({ next: next || undefined, result: undefined }))
+      const kept = { id, issuer, client_id, scope, refresh_token, id_token, claims }
+      // Without a refresh token nothing outlives the page, an older session neither.
+      await store.change('session', () => ({ next: refresh_token === undefined ? undefined : kept, result: undefined }))
       return signedIn(client, session, () => forget(id))
     },
     restore: async () => {

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util'
 import {
   createBoundedCache,
   createDpopNonces,
+  type JsonObject,
   parseJwt,
   proofAlgorithms,
   Refused,
@@ -9,6 +10,7 @@ import {
 } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { createTestProofKey, type ProofOverrides, signJwt, signProof, testNow } from '@holdfast/pop/testing'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Terminal } from '../terminal.ts'
 import { type ExaminedProof, examineProof, isProof } from './examine.ts'
@@ -101,6 +103,28 @@ describe('RFC 9449 §4.3 explaining a proof', () => {
     const reason = await reasonOf(text)
     expect(reason).toBeDefined()
     expect({ refused, failed: failed.map((each) => each.name) }).toEqual({ refused: reason, failed: [name] })
+  })
+
+  it('refuses what a server refuses, whatever stands in a header or a claim', async () => {
+    const value = fc.oneof(
+      fc.jsonValue({ maxDepth: 1 }),
+      fc.constantFrom(undefined, method, url, testNow, 'dpop+jwt', 'ES256', key.jwk),
+    )
+    const header = fc.record({ typ: value, jwk: value, crit: value }, { requiredKeys: [] })
+    const claims = fc.record(
+      { jti: value, htm: value, htu: value, iat: value, exp: value, nbf: value, nonce: value, ath: value },
+      { requiredKeys: [] },
+    )
+    await fc.assert(
+      fc.asyncProperty(header, claims, async (header, claims) => {
+        const text = proof({ header: header as JsonObject, claims: claims as JsonObject })
+        const { checks, refused } = await examine(text)
+        const reason = await reasonOf(text)
+        expect(refused).toBe(reason)
+        expect(checks.some(({ passed }) => passed === false)).toBe(reason !== undefined)
+      }),
+      { numRuns: 300 },
+    )
   })
 
   it.each([

@@ -24,7 +24,7 @@ import {
 } from '@holdfast/pop/certificates'
 import { createTestProofKey } from '@holdfast/pop/testing'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { tryThefts } from '../heist.ts'
+import { tryThefts } from './heist.ts'
 
 /** An API of a DPoP-bound token, and what it forgets. */
 interface Forgetful {
