@@ -97,19 +97,21 @@ function isReached(port: number): Promise<boolean> {
   })
 }
 
-/** Below the range in which a cluster's own port, 10,000 above, would lie too high. */
+/** One whose neighbour 10,000 above is free too, where a cluster's nodes speak to each other, and none that systems lend out. */
 async function freePort(): Promise<number> {
-  for (let port = 20_000 + (process.pid % 1000) * 10; ; port++) {
-    const isFree = await new Promise<boolean>((resolve) => {
-      const probe = createServer()
-      probe.once('error', () => resolve(false))
-      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-    })
-    if (isFree && !taken.has(port)) {
-      taken.add(port)
-      return port
-    }
+  for (let port = 11_000 + (process.pid % 1000) * 10; ; port++) {
+    if (taken.has(port) || !(await isFree(port)) || !(await isFree(port + 10_000))) continue
+    taken.add(port)
+    return port
   }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer()
+    probe.once('error', () => resolve(false))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+  })
 }
 
 const taken = new Set<number>()

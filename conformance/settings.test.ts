@@ -164,7 +164,9 @@ describe('F29 settings', () => {
   })
 
   it('the whole example has every key of the schema', () => {
-    const named = new Set([...leavesOf(whole), ...leavesOf(onSqlite)].flatMap((path) => path.filter((part) => typeof part === 'string')))
+    const named = new Set(
+      [...leavesOf(whole), ...leavesOf(onSqlite)].flatMap((path) => path.filter((part) => typeof part === 'string')),
+    )
     expect(keysOf(settingsJsonSchema()).filter((name) => !named.has(name))).toEqual([])
   })
 
