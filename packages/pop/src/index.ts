@@ -12,8 +12,8 @@ export {
   parsePublicJwk,
   type SignatureAlgorithm,
   signatureAlgorithms,
-  thumbprintInput,
 } from './foundation/jwk.ts'
+export { jwkThumbprint, thumbprintInput } from './foundation/jwk-thumbprint.ts'
 export { algorithmOf, isSignedBy, parseJwt, type UnverifiedJwt } from './foundation/jws.ts'
 export type { Awaitable, Primitives } from './foundation/primitives.ts'
 export { normalTargetUri } from './foundation/target-uri.ts'

@@ -1,7 +1,6 @@
-import { encodeBase64url } from '../foundation/base64url.ts'
 import { createBoundedCache } from '../foundation/bounded-cache.ts'
 import type { Seconds } from '../foundation/clock.ts'
-import { thumbprintInput } from '../foundation/jwk.ts'
+import { jwkThumbprint } from '../foundation/jwk-thumbprint.ts'
 import { normalTargetUri } from '../foundation/target-uri.ts'
 import { createDpopProof, type ProofKey, type ProvenRequest } from '../proof/dpop.ts'
 import { ClientError } from './client-error.ts'
@@ -51,7 +50,7 @@ const nonceForm = /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
 export function createProver(key: ProofKey, context: Pick<ClientContext, 'now' | 'random' | 'sha256'>): Prover {
   const origins = createBoundedCache<Known>(capacity)
   return {
-    thumbprint: async () => encodeBase64url(await context.sha256(new TextEncoder().encode(thumbprintInput(key.jwk)))),
+    thumbprint: () => jwkThumbprint(key.jwk, context),
     prove: async (request) => {
       const { href: url, origin, host } = new URL(request.url)
       if (normalTargetUri(url) === undefined) throw new ClientError('address_unprovable', { detail: host })

@@ -89,20 +89,6 @@ export function parsePublicJwk(value: unknown): PublicJwk | undefined {
   }
 }
 
-/** The text whose SHA-256 is a key's thumbprint: required members in order, no white space. RFC 7638 §3, RFC 9964. */
-export function thumbprintInput(key: PublicJwk): string {
-  switch (key.kty) {
-    case 'EC':
-      return `{"crv":"${key.crv}","kty":"EC","x":"${key.x}","y":"${key.y}"}`
-    case 'OKP':
-      return `{"crv":"${key.crv}","kty":"OKP","x":"${key.x}"}`
-    case 'RSA':
-      return `{"e":"${key.e}","kty":"RSA","n":"${key.n}"}`
-    case 'AKP':
-      return `{"alg":"${key.alg}","kty":"AKP","pub":"${key.pub}"}`
-  }
-}
-
 /**
  * All spellings of the points of order 1, 2, 4 and 8, with either sign of x: no secret belongs to them, and whoever wants
  * signs for them. RFC 8032 §5.1.3, RFC 8725 §3.4.

@@ -10,8 +10,8 @@ import {
   type PublicJwk,
   parsePublicJwk,
   type SignatureAlgorithm,
-  thumbprintInput,
 } from '../foundation/jwk.ts'
+import { jwkThumbprint, thumbprintInput } from '../foundation/jwk-thumbprint.ts'
 import { algorithmOf, isSignedBy, parseJwt, type UnverifiedJwt } from '../foundation/jws.ts'
 import type { Awaitable, Primitives } from '../foundation/primitives.ts'
 import { normalTargetUri } from '../foundation/target-uri.ts'
@@ -224,7 +224,7 @@ async function verifyKey(
   const known = keys.find(input)
   if (!(await isSignedBy(jwt, known?.jwk ?? jwk, primitives))) throw new Refused('dpop_signature') // (6)
   if (known) return known
-  const shown = { jwk, thumbprint: encodeBase64url(await primitives.sha256(utf8.encode(input))) }
+  const shown = { jwk, thumbprint: await jwkThumbprint(jwk, primitives) }
   keys.put(input, shown)
   return shown
 }

@@ -26,6 +26,14 @@ export interface ClientOptions {
   readonly sanIp?: string
   readonly sanEmail?: string
   readonly bound?: boolean
+  readonly dpopBound?: boolean
+  readonly dpop?: 'off' | 'allowed' | 'refresh-tokens'
+  readonly dpopNonces?: 'off' | 'required' | 'on-skew'
+  readonly grant?: readonly string[]
+  readonly type?: 'web' | 'native'
+  readonly redirectUri?: readonly string[]
+  readonly postLogoutRedirectUri?: readonly string[]
+  readonly webOrigin?: readonly string[]
   readonly format?: 'jwt' | 'reference'
   readonly lifetime?: number
   readonly introspects?: readonly string[]
@@ -52,8 +60,29 @@ export function addRegistrationOptions(command: Command): Command {
     .option('--jwks <file>', 'JWK, JWK set or PEM of its public keys (private_key_jwt)')
     .option('--generate-secret', 'make a secret and print it, this once')
     .option('--secret-file <file>', 'file of a secret that you chose')
-    .option('--bound', 'refuse it without a certificate: bound tokens only')
+    .option('--bound', 'refuse it without a certificate: certificate-bound tokens only')
     .option('--no-bound', 'unbound tokens too')
+    .option('--dpop-bound', 'refuse it without a DPoP proof: DPoP-bound tokens only')
+    .option('--no-dpop-bound', 'without one too')
+    .addOption(
+      new Option('--dpop <policy>', 'whether its proofs are taken, and what they bind').choices([
+        'off',
+        'allowed',
+        'refresh-tokens',
+      ]),
+    )
+    .addOption(
+      new Option('--dpop-nonces <policy>', 'who must put a nonce into proofs, for it alone').choices([
+        'off',
+        'required',
+        'on-skew',
+      ]),
+    )
+    .option('--grant <type>', 'grant that it may use; may be repeated', repeated)
+    .addOption(new Option('--type <type>', 'what kind of application people use').choices(['web', 'native']))
+    .option('--redirect-uri <uri>', 'where codes may be sent; may be repeated', repeated)
+    .option('--post-logout-redirect-uri <uri>', 'where a browser may go after signing out; may be repeated', repeated)
+    .option('--web-origin <origin>', 'origin whose scripts may call the server for it; may be repeated', repeated)
     .addOption(new Option('--format <format>', 'form of its access tokens').choices(['jwt', 'reference']))
     .option('--lifetime <seconds>', 'lifetime of its access tokens', parseLifetime)
     .option('--introspects <uri>', 'APIs on whose behalf it introspects tokens; may be repeated', repeated)
@@ -66,6 +95,7 @@ export function addRegistrationOptions(command: Command): Command {
 /** The registered members that the command line names. */
 export async function membersOf(options: ClientOptions): Promise<JsonObject> {
   const { name, scope, format, lifetime, introspects, bound, disabled, trustGroup } = options
+  const { dpopBound, dpop, dpopNonces, grant, type, redirectUri, postLogoutRedirectUri, webOrigin } = options
   const credentials = await credentialsOf(options)
   const all = {
     client_name: name,
@@ -74,6 +104,14 @@ export async function membersOf(options: ClientOptions): Promise<JsonObject> {
     access_token_lifetime: lifetime,
     introspects,
     tls_client_certificate_bound_access_tokens: bound,
+    dpop_bound_access_tokens: dpopBound,
+    dpop,
+    dpop_nonces: dpopNonces,
+    grant_types: grant,
+    application_type: type,
+    redirect_uris: redirectUri,
+    post_logout_redirect_uris: postLogoutRedirectUri,
+    web_origins: webOrigin,
     disabled,
     trust_group: trustGroup,
     ...credentials,

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { encodeBase64url, proofAlgorithms, type SignatureAlgorithm, thumbprintInput } from '@holdfast/pop'
+import { jwkThumbprint, proofAlgorithms, type SignatureAlgorithm } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { generateProofKey, type ProofKey, proofKeyOf } from '@holdfast/pop/client/node'
 import { type Command, Option } from 'commander'
@@ -68,6 +68,5 @@ export async function readProofKey(file: string, wanted?: SignatureAlgorithm): P
 
 async function filed(key: KeyObject, alg: SignatureAlgorithm): Promise<FiledProofKey> {
   const proofKey = proofKeyOf(key, alg)
-  const hash = await nodePrimitives.sha256(new TextEncoder().encode(thumbprintInput(proofKey.jwk)))
-  return { key: proofKey, thumbprint: encodeBase64url(hash) }
+  return { key: proofKey, thumbprint: await jwkThumbprint(proofKey.jwk, nodePrimitives) }
 }

@@ -120,6 +120,27 @@ requirePrograms('postgres')('a store in PostgreSQL', () => {
     expect(await store.issue(use('after'))).toEqual({ issued: true })
   })
 
+  it('outlives a server that ends in the middle of a change', async () => {
+    const url = await server.createDatabase()
+    const store = await open(url)
+    const holder = new Client({ connectionString: url })
+    holder.on('error', () => {})
+    await holder.connect()
+    await holder.query('begin; lock table single_use, state')
+    const uncaught: unknown[] = []
+    const catching = (cause: unknown) => uncaught.push(cause)
+    process.on('uncaughtException', catching)
+    onTestFinished(() => void process.off('uncaughtException', catching))
+    const waiting = [store.issue(use('single')), store.insertClient(client)].map((change) =>
+      expect(change).rejects.toBeInstanceOf(StoreUnavailable),
+    )
+    await expect.poll(() => ask(url, 'select 1 from pg_locks where not granted')).toHaveLength(2)
+    await server.kill()
+    await Promise.all(waiting)
+    await server.restart()
+    expect(uncaught).toEqual([])
+  })
+
   it('refuses a database that a newer Holdfast has migrated', async () => {
     const url = await server.createDatabase()
     const store = await openPostgresStore({ url })

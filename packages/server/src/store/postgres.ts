@@ -36,9 +36,7 @@ const mostTries = 4
  */
 export async function openPostgresStore({ url, connections = 10, report = () => {} }: PostgresOptions): Promise<Store> {
   await prepare(url)
-  const pool = new Pool({ ...connectionTo(url), ...deadlines, max: connections })
-  // A connection that breaks while nobody uses it: the next caller gets another one.
-  pool.on('error', () => {})
+  const pool = createPool({ ...connectionTo(url), ...deadlines, max: connections })
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
   const watching = watchChanges({ pool, db, report })
 
@@ -69,7 +67,7 @@ export async function openPostgresStore({ url, connections = 10, report = () => 
 
 /** Migrates over a connection of its own, which may take its time. @throws {@link StoreUnusable} */
 async function prepare(url: string): Promise<void> {
-  const pool = new Pool({ ...connectionTo(url), max: 1 })
+  const pool = createPool({ ...connectionTo(url), max: 1 })
   try {
     await preparePostgres(new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }))
   } catch (cause) {
@@ -148,6 +146,14 @@ function connectionTo(connectionString: string): PoolConfig {
     options: '-c synchronous_commit=on -c default_transaction_isolation=read\\ committed',
     types: { getTypeParser: (id, format) => (id === types.builtins.INT8 ? Number : types.getTypeParser(id, format)) },
   }
+}
+
+/** Connections break, in use or not: who uses one is told by its statement, and an event that nobody hears ends the process. */
+function createPool(config: PoolConfig): Pool {
+  const pool = new Pool(config)
+  pool.on('error', () => {})
+  pool.on('connect', (connection) => connection.on('error', () => {}))
+  return pool
 }
 
 /** A caller gets its answer in time, or none: also from a server that has stopped in the middle of one. */

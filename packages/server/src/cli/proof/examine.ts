@@ -1,13 +1,12 @@
 import {
   createBoundedCache,
   createDpopNonces,
-  encodeBase64url,
+  jwkThumbprint,
   parsePublicJwk,
   proofAlgorithms,
   type Reason,
   Refused,
   type Seconds,
-  thumbprintInput,
   type UnverifiedJwt,
   verifyDpopProof,
 } from '@holdfast/pop'
@@ -42,7 +41,7 @@ export function isProof({ header, claims }: UnverifiedJwt): boolean {
 /** Checks a proof as RFC 9449 §4.3 says, and goes on after the first that fails. What the token demands comes last. */
 export async function examineProof(proof: ExaminedProof): Promise<ProofFindings> {
   const jwk = parsePublicJwk(proof.jwt.header.jwk)
-  const thumbprint = jwk && encodeBase64url(await nodePrimitives.sha256(new TextEncoder().encode(thumbprintInput(jwk))))
+  const thumbprint = jwk && (await jwkThumbprint(jwk, nodePrimitives))
   const verdict = await judge(proof)
   const { header, claims } = proof.jwt
   const checks: readonly ProofCheck[] = [
