@@ -1,7 +1,7 @@
 export { decodeBase64url, encodeBase64url } from './foundation/base64url.ts'
 export { type BoundedCache, createBoundedCache } from './foundation/bounded-cache.ts'
 export type { CertificateFacts, CertificateKey, PresentedCertificate } from './foundation/certificate-facts.ts'
-export type { Clock, Seconds } from './foundation/clock.ts'
+export { type Clock, isMoment, type Seconds } from './foundation/clock.ts'
 export { equalInConstantTime } from './foundation/constant-time.ts'
 export type { Inbound } from './foundation/inbound.ts'
 export { isJsonObject, isStringArray, type JsonObject, parseJsonObject, parseJsonValue } from './foundation/json.ts'

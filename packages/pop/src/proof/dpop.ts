@@ -1,6 +1,6 @@
 import { encodeBase64url } from '../foundation/base64url.ts'
 import type { BoundedCache } from '../foundation/bounded-cache.ts'
-import type { Clock, Seconds } from '../foundation/clock.ts'
+import { type Clock, isMoment, type Seconds } from '../foundation/clock.ts'
 import { equalInConstantTime } from '../foundation/constant-time.ts'
 import { isJsonObject, type JsonObject } from '../foundation/json.ts'
 import {
@@ -203,10 +203,6 @@ function findWrongClaim({ jti, htm, htu, iat, exp = 0, nbf = 0 }: JsonObject): s
   if (typeof htu !== 'string') return 'htu'
   const moments = { iat, exp, nbf }
   return Object.entries(moments).find(([, value]) => !isMoment(value))?.[0]
-}
-
-function isMoment(value: unknown): value is Seconds {
-  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
 }
 
 /** The key in the header is the right kind, whole, public, and made the signature. */

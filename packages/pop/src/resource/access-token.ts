@@ -99,7 +99,7 @@ function text(claims: JsonObject, name: string): string | undefined {
 function moment(claims: JsonObject, name: string): Seconds | undefined {
   if (!Object.hasOwn(claims, name)) return undefined
   const value = claims[name]
-  if (typeof value !== 'number' || value < 0 || value > Number.MAX_SAFE_INTEGER) throw malformed(name, value)
+  if (!isMoment(value)) throw malformed(name, value)
   return value
 }
 

@@ -1,4 +1,4 @@
-import { algorithmOf, isSignedBy, parseJwt, Refused, type SignatureAlgorithm, type UnverifiedJwt } from '@holdfast/pop'
+import { algorithmOf, isMoment, isSignedBy, parseJwt, Refused, type SignatureAlgorithm, type UnverifiedJwt } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Client } from '../model/client.ts'
 import type { Use } from '../ports/store.ts'
@@ -57,6 +57,3 @@ async function requireClaims(
   return { kind: 'assertion', key: Buffer.from(key).toString('base64url'), expires: Math.ceil(exp) }
 }
 
-function isMoment(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0
-}

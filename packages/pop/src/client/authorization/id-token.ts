@@ -1,4 +1,4 @@
-import type { Seconds } from '../../foundation/clock.ts'
+import { isMoment, type Seconds } from '../../foundation/clock.ts'
 import { isJsonObject, type JsonObject } from '../../foundation/json.ts'
 import { isKeyFor, type PublicJwk, parsePublicJwk } from '../../foundation/jwk.ts'
 import { algorithmOf, isSignedBy, parseJwt, type UnverifiedJwt } from '../../foundation/jws.ts'
@@ -85,10 +85,6 @@ function requireClaims(
   if (now < nbf - clockTolerance) throw invalid('It does not count yet.')
   if (claims.nonce !== nonce) throw invalid('Its nonce belongs to another sign-in.')
   return { ...claims, iss, sub }
-}
-
-function isMoment(value: unknown): value is Seconds {
-  return typeof value === 'number' && Number.isFinite(value)
 }
 
 async function fetchKeys(uri: string, timeout: Seconds, context: ClientContext): Promise<readonly JsonObject[]> {

@@ -1,6 +1,7 @@
 import {
   encodeBase64url,
   isJsonObject,
+  isMoment,
   type JsonObject,
   normalTargetUri,
   parseJwt,
@@ -90,8 +91,4 @@ export function bindingOf(token: string | undefined, thumbprint: string | undefi
   if (cnf.jkt === undefined) return [failed(name, 'token_is_not_dpop', 'none: the token is not bound to a DPoP key')]
   if (cnf.jkt === thumbprint) return [passed(name, 'that token is bound to the key of this proof')]
   return [failed(name, 'confirmation_proof_differs', `${shown(cnf.jkt)}: that token is bound to another key`)]
-}
-
-function isMoment(value: unknown): value is Seconds {
-  return typeof value === 'number' && value >= 0 && value <= Number.MAX_SAFE_INTEGER
 }
