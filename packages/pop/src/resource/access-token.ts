@@ -1,4 +1,4 @@
-import type { Seconds } from '../foundation/clock.ts'
+import { isMoment, type Seconds } from '../foundation/clock.ts'
 import { isStringArray, type JsonObject } from '../foundation/json.ts'
 import type { Awaitable } from '../foundation/primitives.ts'
 import { Refused } from '../oauth/refusal.ts'

@@ -1,4 +1,12 @@
-import { algorithmOf, isMoment, isSignedBy, parseJwt, Refused, type SignatureAlgorithm, type UnverifiedJwt } from '@holdfast/pop'
+import {
+  algorithmOf,
+  isMoment,
+  isSignedBy,
+  parseJwt,
+  Refused,
+  type SignatureAlgorithm,
+  type UnverifiedJwt,
+} from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Client } from '../model/client.ts'
 import type { Use } from '../ports/store.ts'
@@ -56,4 +64,3 @@ async function requireClaims(
   const key = await primitives.sha256(Buffer.from(JSON.stringify([client_id, jti])))
   return { kind: 'assertion', key: Buffer.from(key).toString('base64url'), expires: Math.ceil(exp) }
 }
-
