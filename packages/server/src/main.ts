@@ -165,7 +165,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
   const administration = createAdministration(administrationContext)
   const listenings = createListeners(context, metrics?.watch)
   const listeners = Object.values(listenings)
-  const renewing = renewCertificates(listenings, settings.listen, reread, report)
+  const renewing = renewCertificates(listenings, settings.listen, reread, { now, report })
   store.watch(() => {
     clients.forget()
     void signer.reload().catch((cause: unknown) => report({ level: 'error', event: 'keys_not_reloaded', cause }))
