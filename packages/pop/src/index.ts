@@ -47,6 +47,7 @@ export {
   proofAhead,
   proofAlgorithms,
   proofLifetime,
+  tokenHash,
   usualProofAlgorithms,
   type VerifiedProof,
   verifyDpopProof,

@@ -162,7 +162,7 @@ export async function verifyDpopProof(
 }
 
 /** The `ath` claim: the hash of an access token. RFC 9449 §4.2. */
-async function tokenHash(accessToken: string, { sha256 }: Pick<Primitives, 'sha256'>): Promise<string> {
+export async function tokenHash(accessToken: string, { sha256 }: Pick<Primitives, 'sha256'>): Promise<string> {
   return encodeBase64url(await sha256(utf8.encode(accessToken)))
 }
 

@@ -1,5 +1,4 @@
 import {
-  encodeBase64url,
   isJsonObject,
   isMoment,
   type JsonObject,
@@ -8,6 +7,7 @@ import {
   proofAhead,
   proofLifetime,
   type Seconds,
+  tokenHash,
 } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { renderDistance, renderMoment } from '../moment.ts'
@@ -72,13 +72,9 @@ export async function tokenHashOf({ ath }: JsonObject, token: string | undefined
     return { name: 'ath', says: 'none: for a token endpoint, not for an API' }
   if (token === undefined) return { name: 'ath', says: `${shown(ath)}: compare it with --token` }
   if (ath === undefined) return failed('ath', 'dpop_token_differs', 'none, and with a token there must be its hash')
-  if (ath === (await tokenHash(token))) return passed('ath', 'the hash of that token')
-  return failed('ath', 'dpop_token_differs', `${shown(ath)}, and the hash of that token is ${await tokenHash(token)}`)
-}
-
-/** What `ath` is in the proofs that go with a token: base64url of its SHA-256. RFC 9449 §4.2. */
-async function tokenHash(token: string): Promise<string> {
-  return encodeBase64url(await nodePrimitives.sha256(new TextEncoder().encode(token)))
+  const expected = await tokenHash(token, nodePrimitives)
+  if (ath === expected) return passed('ath', 'the hash of that token')
+  return failed('ath', 'dpop_token_differs', `${shown(ath)}, and the hash of that token is ${expected}`)
 }
 
 /** Whether the token is bound to the key of the proof, as far as the token tells. RFC 9449 §6. */
