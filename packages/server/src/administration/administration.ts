@@ -3,7 +3,7 @@ import { SettingsError } from '../settings.ts'
 import type { AdministrationContext } from './administration-context.ts'
 import { AdministrationError } from './administration-error.ts'
 import { addClient, editClient, listClients, removeClient, showClient } from './clients.ts'
-import { listKeys, rotateKeys } from './keys.ts'
+import { listKeys, revokeKey, rotateKeys } from './keys.ts'
 
 /** The operator's commands. Data in and data out are JSON, so that they can cross a socket. */
 export interface Administration {
@@ -51,6 +51,7 @@ const commands = {
   'client-remove': command(z.strictObject({ clientId }), removeClient),
   'key-list': command(z.strictObject({}), listKeys),
   'key-rotate': command(z.strictObject({ algorithm: z.string().optional() }), rotateKeys),
+  'key-revoke': command(z.strictObject({ kid: z.string().min(1).max(256) }), revokeKey),
 }
 
 function command<Input, Output>(

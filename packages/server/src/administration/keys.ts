@@ -2,7 +2,7 @@ import type { Seconds } from '@holdfast/pop'
 import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
 import type { AdministrationContext } from './administration-context.ts'
 import { AdministrationError } from './administration-error.ts'
-import { rotateSigningKey } from './signing-keys.ts'
+import { revokeSigningKey, rotateSigningKey } from './signing-keys.ts'
 
 /** A signing key as it is shown: never its private half. */
 export interface ShownKey extends Pick<SigningKey, 'kid' | 'algorithm' | 'stage' | 'created'> {
@@ -37,6 +37,18 @@ export async function rotateKeys(
   for (const each of rotated) await rotateSigningKey(store, { algorithm: each, encryptionKey, now: now(), lifetime })
   await signer.reload()
   return { rotated, ...(await listKeys({}, context)) }
+}
+
+/** Takes a key away that somebody else may have: what it signed is worth nothing from now on. */
+export async function revokeKey(
+  { kid }: { readonly kid: string },
+  context: AdministrationContext,
+): Promise<{ readonly keys: readonly ShownKey[] }> {
+  const { store, signer, encryptionKey, now } = context
+  if (!(await revokeSigningKey(store, { kid, encryptionKey, now: now() })))
+    throw new AdministrationError('unknown', `There is no signing key "${kid}". \`holdfast key list\` names them.`)
+  await signer.reload()
+  return await listKeys({}, context)
 }
 
 /**

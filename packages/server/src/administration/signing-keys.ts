@@ -116,6 +116,22 @@ export async function rotateSigningKey(
   })
 }
 
+/**
+ * Takes a key away that somebody else may have. Signers notice at their next `reload()`.
+ * @returns false when there is no such key
+ * @throws {@link SealedKeyError}
+ */
+export async function revokeSigningKey(
+  store: Store,
+  { kid, encryptionKey, now }: Pick<Rotation, 'encryptionKey' | 'now'> & { readonly kid: string },
+): Promise<boolean> {
+  const keys = await store.listSigningKeys()
+  requireOpens(keys, encryptionKey)
+  const key = keys.find((each) => each.kid === kid)
+  if (!key) return false
+  return await store.revokeSigningKey({ kid, now, fresh: await createSigningKey(key.algorithm, encryptionKey, now) })
+}
+
 const tagLength = 16
 const gcm = { authTagLength: tagLength }
 

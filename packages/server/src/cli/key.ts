@@ -11,7 +11,7 @@ interface KeyOptions {
   readonly json?: true
 }
 
-/** `holdfast key list|rotate` */
+/** `holdfast key list|rotate|revoke` */
 export function defineKey(command: Command, terminal: Terminal): void {
   command
     .command('list')
@@ -34,6 +34,23 @@ export function defineKey(command: Command, terminal: Terminal): void {
       const data = algorithm === undefined ? {} : { algorithm }
       const { rotated, keys } = await administering(config, ({ administer }) => administer('key-rotate', data))
       terminal.out(json ? JSON.stringify({ rotated, keys }, null, 2) : render(keys, terminal))
+    })
+
+  command
+    .command('revoke')
+    .description('Take a key away that somebody else may have. What it signed is worth nothing from now on.')
+    .argument('<kid>', 'as list prints it')
+    .option(...configOption)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Clients ask for new tokens. APIs go on taking the old ones until they read the keys
+again: with the guard of this product ten minutes at most, or restart them.`,
+    )
+    .action(async (kid: string, { config, json }: KeyOptions) => {
+      const { keys } = await administering(config, ({ administer }) => administer('key-revoke', { kid }))
+      terminal.out(json ? JSON.stringify({ keys }, null, 2) : render(keys, terminal))
     })
 }
 

@@ -85,6 +85,16 @@ export interface Store {
   revokeJwt(revocation: { readonly jti: string; readonly expires: Seconds }): Promise<void>
   /** Also true of what was issued before the database was last restored from a backup. */
   isJwtRevoked(token: { readonly jti: string; readonly issued: Seconds }): Promise<boolean>
+  /**
+   * Takes a signing key away at once: nothing that it signed can be verified any more. Was it active, the next one is so
+   * now; was it active or next, `fresh` becomes next. @returns false when there is no such key
+   */
+  revokeSigningKey(revocation: {
+    readonly kid: string
+    readonly now: Seconds
+    /** Of the same algorithm. */
+    readonly fresh: SigningKey
+  }): Promise<boolean>
   /** Ends whatever is under way: after a restore nobody knows what of it was used up and revoked. */
   endAll(end: { readonly now: Seconds }): Promise<void>
 

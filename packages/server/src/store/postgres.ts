@@ -109,6 +109,7 @@ const announced: ReadonlySet<ChangeName> = new Set<ChangeName>([
   'deleteClient',
   'ensureSigningKeys',
   'rotateSigningKey',
+  'revokeSigningKey',
   'endAll',
 ])
 

@@ -19,7 +19,7 @@ import { findPushedRequest, insertPushedRequest } from './verbs/pushed-request.t
 import { findReferenceToken, revokeReferenceToken } from './verbs/reference-token.ts'
 import { findRefreshToken } from './verbs/refresh-token.ts'
 import { deleteSession, findSession, insertSession, replaceSession } from './verbs/session.ts'
-import { ensureSigningKeys, listSigningKeys, rotateSigningKey } from './verbs/signing-key.ts'
+import { ensureSigningKeys, listSigningKeys, revokeSigningKey, rotateSigningKey } from './verbs/signing-key.ts'
 import { endAll } from './verbs/state.ts'
 
 /** The methods of the store that are verbs. */
@@ -51,6 +51,7 @@ export const changes = {
   deleteClient,
   ensureSigningKeys,
   rotateSigningKey,
+  revokeSigningKey,
   endAll,
   purge,
 } satisfies { readonly [Name in keyof Verbs]?: Verb<Name> }

@@ -52,6 +52,31 @@ describe('signing keys', () => {
     ])
   })
 
+  it.each([
+    ['the active one', 'a', ['b active', 'c next']],
+    ['the next one', 'b', ['a active', 'c next']],
+  ])('are gone when they are revoked, and another takes the place of %s', async (_, kid, left) => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.ensureSigningKeys([active('a'), next('b')])
+    expect(await store.revokeSigningKey({ kid, now: 10, fresh: next('c') })).toBe(true)
+    expect((await stagesOf(store)).toSorted()).toEqual(left)
+  })
+
+  it('are gone when they are revoked after they have retired, and no other is made', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.ensureSigningKeys([active('a'), next('b')])
+    await store.rotateSigningKey({ algorithm: 'ES256', now: 10, expires: 20, fresh: next('c') })
+    expect(await store.revokeSigningKey({ kid: 'a', now: 11, fresh: next('d') })).toBe(true)
+    expect((await stagesOf(store)).toSorted()).toEqual(['b active', 'c next'])
+  })
+
+  it('stay when another one is revoked that is unknown', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    await store.ensureSigningKeys([active('a'), next('b')])
+    expect(await store.revokeSigningKey({ kid: 'x', now: 10, fresh: next('c') })).toBe(false)
+    expect((await stagesOf(store)).toSorted()).toEqual(['a active', 'b next'])
+  })
+
   it('do not rotate without a next one, and nothing changes', async () => {
     const { store } = await openTemporaryStore(onTestFinished)
     await store.ensureSigningKeys([active('a')])

@@ -42,6 +42,30 @@ export async function rotateSigningKey(
   return true
 }
 
+/** Takes a key away; one that signed or was about to is replaced. @returns false when there is no such key */
+export async function revokeSigningKey(
+  db: Kysely<Schema>,
+  { kid, now, fresh }: Parameters<Store['revokeSigningKey']>[0],
+): Promise<boolean> {
+  const revoked = await db
+    .deleteFrom('signing_key')
+    .where('kid', '=', kid)
+    .returning(['algorithm', 'stage'])
+    .executeTakeFirst()
+  if (!revoked) return false
+  if (revoked.stage === 'active') {
+    await db
+      .updateTable('signing_key')
+      .set({ stage: 'active', since: now })
+      .where('algorithm', '=', revoked.algorithm)
+      .where('stage', '=', 'next')
+      .execute()
+  }
+  if (revoked.stage !== 'retired') await insert(db, fresh)
+  await countChange(db)
+  return true
+}
+
 async function insert(db: Kysely<Schema>, key: SigningKey): Promise<void> {
   const { kid, algorithm, stage, publicJwk: public_jwk, sealed, created } = key
   await db
