@@ -125,6 +125,16 @@ requirePrograms('postgres')('holdfast serve with examples/postgres.yaml', () => 
     for (const pid of workers) expect(() => process.kill(Number(pid), 0)).toThrow()
   })
 
+  it('tries again where its workers cannot start', async () => {
+    writeSettings('one.yaml', base + 1, base + 2)
+    const settings = parse(readFileSync(join(directory, 'one.yaml'), 'utf8'))
+    const store = { postgres: 'postgres://holdfast@127.0.0.1:1/none' }
+    writeFileSync(join(directory, 'away.yaml'), stringify({ ...settings, store }))
+    const server = start(directory, 'serve', '--config', 'away.yaml', '--workers', '2')
+    onTestFinished(async () => void (await stop(server)))
+    await untilPrints(server, '"event":"worker_ended"')
+  })
+
   it.each([
     ['several workers on SQLite', { store: { file: 'holdfast.db' } }, 78, /store\.postgres/],
     ['both databases', { store: { file: 'holdfast.db', postgres: 'postgres' } }, 78, /store\.file/],

@@ -34,21 +34,39 @@ holdfast.sock beside its database; with PostgreSQL they change the database.
         await superviseWorkers(count, log)
         return log({ level: 'info', event: 'stopped' })
       }
-      const { failed, report } = watchStore(log)
-      // as: parsed once above, and again by the server.
-      const server = await createAuthorizationServer(written as SettingsInput, { directory, report })
       try {
-        await server.listen()
-        const at = [listen.public, listen.mutualTls].flatMap((each) => each?.origin ?? []).join(' ')
-        log({ level: 'info', event: 'listening', seen: at })
-        const signal = await Promise.race([untilStopped(), failed])
-        log({ level: 'info', event: 'draining', seen: signal })
+        // as: parsed once above, and again by the server.
+        await serve(written as SettingsInput, { directory, log, at: originsOf(listen) })
       } finally {
-        await server.close()
+        leaveWorkers()
       }
-      log({ level: 'info', event: 'stopped' })
-      leaveWorkers()
     })
+}
+
+interface Serving {
+  readonly directory: string
+  readonly log: (report: Report) => void
+  /** Where it is reached, for the log. */
+  readonly at: string
+}
+
+/** Until a signal comes, or the database fails. */
+async function serve(written: SettingsInput, { directory, log, at }: Serving): Promise<void> {
+  const { failed, report } = watchStore(log)
+  const server = await createAuthorizationServer(written, { directory, report })
+  try {
+    await server.listen()
+    log({ level: 'info', event: 'listening', seen: at })
+    const signal = await Promise.race([untilStopped(), failed])
+    log({ level: 'info', event: 'draining', seen: signal })
+  } finally {
+    await server.close()
+  }
+  log({ level: 'info', event: 'stopped' })
+}
+
+function originsOf({ public: open, mutualTls }: Settings['listen']): string {
+  return [open, mutualTls].flatMap((each) => each?.origin ?? []).join(' ')
 }
 
 function workerCount(given: string, store: Settings['store']): number {
