@@ -58,8 +58,9 @@ export function redacted({ clients, people, store, replay, ...rest }: Settings):
   })
 }
 
+/** Up to the last `@`: one that stands in a password belongs to it, escaped or not. */
 function withoutPassword(address: string): string {
-  return address.replace(/:\/\/[^@/]*@/, '://[redacted]@').replace(/password=[^&]*/g, 'password=[redacted]')
+  return address.replace(/:\/\/.*@/, '://[redacted]@').replace(/password=[^&]*/g, 'password=[redacted]')
 }
 
 /** What follows from the settings and is easily overlooked. */

@@ -114,6 +114,16 @@ describe('holdfast config', () => {
     }
   })
 
+  it.each([
+    ['an @ in it', 'postgres://holdfast:horse@battery@db/holdfast'],
+    ['a parameter', 'postgres://db/holdfast?user=holdfast&password=battery'],
+  ])('prints no password of a database, with %s', async (_, postgres) => {
+    write({ store: { postgres }, keys: { encryptionKey: 'holdfast.key' } })
+    const { code, out } = await holdfast(directory, 'config', 'print')
+    expect(code).toBe(0)
+    expect(out).not.toContain('battery')
+  })
+
   it('prints no private key, wherever one is written', async () => {
     const { certificate, key } = await createClientCertificate({ name: 'as', keyType: 'P-256' })
     const { listen } = settings

@@ -45,6 +45,17 @@ describe('the logo', () => {
   })
 })
 
+describe('the address of a database that is mistyped', () => {
+  it.each([
+    ['store', { store: { postgres: 'postgres://holdfast:top/secret@db/holdfast' }, keys: { encryptionKey: 'key' } }],
+    ['replay', { replay: { redis: ['valkey://holdfast:top/secret@db'] } }],
+  ])('of %s is not told', (where, changes) => {
+    const reading = () => readFiles(parseSettings({ ...settings, ...changes }), directory)
+    expect(reading).toThrow(new RegExp(`^${where}\\.[^:]*: is no address`))
+    expect(reading).not.toThrow(/secret/)
+  })
+})
+
 describe('people of the application', () => {
   it('do not stand beside people of the settings', async () => {
     const people = { authenticate: async () => undefined, find: async () => undefined }

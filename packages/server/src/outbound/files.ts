@@ -61,7 +61,10 @@ function readRedis(written: string, directory: string): string {
 
 function findAddress(written: string, protocol: RegExp, where: string, directory: string): string | undefined {
   const isAddress = (text: string) => URL.canParse(text) && protocol.test(new URL(text).protocol)
-  const text = isAddress(written) ? written : readText(resolve(directory, written), where).trim()
+  if (isAddress(written)) return written
+  // An address that is mistyped is no file either, whose name would be told: there is a password in it.
+  if (written.includes('://')) return undefined
+  const text = readText(resolve(directory, written), where).trim()
   return isAddress(text) ? text : undefined
 }
 
