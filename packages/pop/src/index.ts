@@ -1,5 +1,4 @@
 export { decodeBase64url, encodeBase64url } from './foundation/base64url.ts'
-export { type BoundedCache, createBoundedCache } from './foundation/bounded-cache.ts'
 export type { CertificateFacts, CertificateKey, PresentedCertificate } from './foundation/certificate-facts.ts'
 export { type Clock, isMoment, type Seconds } from './foundation/clock.ts'
 export { equalInConstantTime } from './foundation/constant-time.ts'
@@ -38,9 +37,7 @@ export {
 } from './proof/confirmation.ts'
 export {
   createDpopProof,
-  type DpopContext,
   type DpopPolicy,
-  type KnownKey,
   type ProofAlgorithm,
   type ProofKey,
   type ProvenRequest,
@@ -52,6 +49,7 @@ export {
   type VerifiedProof,
   verifyDpopProof,
 } from './proof/dpop.ts'
+export { createDpopContext, type DpopContext } from './proof/dpop-context.ts'
 export { createDpopNonces, type DpopNonces, nonceLifetime } from './proof/dpop-nonce.ts'
 export { isKeyBindingShown, type KeyBinding, keyBindingOf } from './proof/key-binding.ts'
 export type { CertificatePossession, DpopPossession, Possession } from './proof/possession.ts'

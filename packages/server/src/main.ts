@@ -1,4 +1,4 @@
-import type { Clock, Replay } from '@holdfast/pop'
+import { type Clock, createDpopContext, type Replay } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { openMetrics, openPeople, openReplay, openStore, openUpstreams } from './adapters.ts'
 import { type Administration, createAdministration } from './administration/administration.ts'
@@ -31,7 +31,7 @@ import { createTrust } from './outbound/trust-groups.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
-import { createDpopContext } from './possession/dpop.ts'
+import { nonceKeyOf } from './possession/dpop.ts'
 import { parseSettings, type Settings, SettingsError, type SettingsInput, signingAlgorithmsOf } from './settings.ts'
 import { loadEncryptionKey } from './store/encryption-key.ts'
 import { createPairwise } from './tokens/subject.ts'
@@ -156,7 +156,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     registrations: createAttempts(now, registrationLimit),
     pairwise: createPairwise(encryptionKey),
     ...(metrics && { issued: metrics.issued }),
-    dpop: createDpopContext(encryptionKey, { now, primitives: nodePrimitives }),
+    dpop: createDpopContext(nonceKeyOf(encryptionKey), { now, primitives: nodePrimitives }),
     ...(replay && { replay }),
     report,
   }

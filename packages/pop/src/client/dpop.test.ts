@@ -1,12 +1,11 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { encodeBase64url } from '../foundation/base64url.ts'
-import { createBoundedCache } from '../foundation/bounded-cache.ts'
 import { parseJwt } from '../foundation/jws.ts'
 import { nodePrimitives } from '../node/primitives.ts'
 import { Refused, refusals } from '../oauth/refusal.ts'
 import { type DpopPolicy, verifyDpopProof } from '../proof/dpop.ts'
-import { createDpopNonces } from '../proof/dpop-nonce.ts'
+import { createDpopContext } from '../proof/dpop-context.ts'
 import { createTestProofKey, type TestProofKey } from '../testing/proofs.ts'
 import { createSession } from './authorization/session.ts'
 import { type ClientOptions, createClient } from './client.ts'
@@ -461,12 +460,11 @@ function world(
   const clock = { now: start }
   const seen: Seen[] = []
   const used = new Set<string>()
-  const context = (name: string) => ({
-    now: () => clock.now + ahead,
-    primitives: nodePrimitives,
-    nonces: createDpopNonces(new TextEncoder().encode(name.padEnd(32)), nodePrimitives),
-    keys: createBoundedCache<never>(8),
-  })
+  const context = (name: string) =>
+    createDpopContext(new TextEncoder().encode(name.padEnd(32)), {
+      now: () => clock.now + ahead,
+      primitives: nodePrimitives,
+    })
   const contexts = { server: context('server'), api: context('api') }
 
   const judge = async (request: Request, path: string): Promise<Partial<Seen>> => {

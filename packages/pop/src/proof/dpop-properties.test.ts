@@ -1,21 +1,20 @@
 import { sign } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createBoundedCache } from '../foundation/bounded-cache.ts'
 import type { Seconds } from '../foundation/clock.ts'
 import type { JsonObject } from '../foundation/json.ts'
 import { nodePrimitives } from '../node/primitives.ts'
 import { Refused, refusals } from '../oauth/refusal.ts'
 import { testNow } from '../testing/issuer.ts'
 import { createTestProofKey, signProof } from '../testing/proofs.ts'
-import { type DpopPolicy, type KnownKey, verifyDpopProof } from './dpop.ts'
-import { createDpopNonces } from './dpop-nonce.ts'
+import { type DpopPolicy, verifyDpopProof } from './dpop.ts'
+import { createDpopContext } from './dpop-context.ts'
 import { createMemoryReplay, type Replay, requireFirstUse } from './replay.ts'
 
 const key = createTestProofKey()
 const request = { method: 'GET', url: 'https://api.test/orders', accessToken: 'a.b.c' }
-const nonces = createDpopNonces(new Uint8Array(32).fill(1), nodePrimitives)
-const keys = createBoundedCache<KnownKey>(16)
+const context = createDpopContext(new Uint8Array(32).fill(1), { now: () => testNow, primitives: nodePrimitives })
+const { nonces } = context
 const policies = ['off', 'required', 'on-skew'] as const
 const dpopReasons = Object.keys(refusals).filter((reason) => reason.startsWith('dpop_'))
 
@@ -212,9 +211,13 @@ async function judge(
   now: Seconds = testNow,
   replay: Replay = createMemoryReplay(),
 ): Promise<string> {
-  const context = { now: () => now, primitives: nodePrimitives, nonces, keys }
   try {
-    const { use } = await verifyDpopProof([proof], request, { algorithms: ['ES256'], nonces: policy }, context)
+    const { use } = await verifyDpopProof(
+      [proof],
+      request,
+      { algorithms: ['ES256'], nonces: policy },
+      { ...context, now: () => now },
+    )
     await requireFirstUse(use, replay, now)
     return 'accepted'
   } catch (error) {

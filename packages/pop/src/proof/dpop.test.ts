@@ -10,9 +10,7 @@ import { generateTestKey, signJwt, testNow } from '../testing/issuer.ts'
 import { createTestProofKey, type ProofOverrides, signProof, type TestProofRequest } from '../testing/proofs.ts'
 import {
   createDpopProof,
-  type DpopContext,
   type DpopPolicy,
-  type KnownKey,
   type ProvenRequest,
   proofAhead,
   proofAlgorithms,
@@ -20,6 +18,7 @@ import {
   type VerifiedProof,
   verifyDpopProof,
 } from './dpop.ts'
+import type { DpopContext, KnownKey } from './dpop-context.ts'
 import { createDpopNonces, nonceLifetime } from './dpop-nonce.ts'
 
 const key = createTestProofKey()

@@ -1,5 +1,4 @@
 import { encodeBase64url } from '../foundation/base64url.ts'
-import type { BoundedCache } from '../foundation/bounded-cache.ts'
 import { type Clock, isMoment, type Seconds } from '../foundation/clock.ts'
 import { equalInConstantTime } from '../foundation/constant-time.ts'
 import { isJsonObject, type JsonObject } from '../foundation/json.ts'
@@ -16,7 +15,8 @@ import { algorithmOf, isSignedBy, parseJwt, type UnverifiedJwt } from '../founda
 import type { Awaitable, Primitives } from '../foundation/primitives.ts'
 import { normalTargetUri } from '../foundation/target-uri.ts'
 import { Refused } from '../oauth/refusal.ts'
-import { type DpopNonces, nonceLifetime } from './dpop-nonce.ts'
+import type { DpopContext, KnownKey } from './dpop-context.ts'
+import { nonceLifetime } from './dpop-nonce.ts'
 import { type DpopPossession, vouch } from './possession.ts'
 import type { ProofUse } from './replay.ts'
 
@@ -96,22 +96,6 @@ export interface DpopPolicy {
   readonly algorithms: readonly ProofAlgorithm[]
   /** `on-skew`: only from those whose clock is off, who can show in no other way that a proof is fresh. RFC 9449 §8, §9. */
   readonly nonces: 'off' | 'required' | 'on-skew'
-}
-
-/** What checking proofs needs. */
-export interface DpopContext {
-  readonly now: Clock
-  readonly primitives: Pick<Primitives, 'verify' | 'sha256'>
-  readonly nonces: DpopNonces
-  /** The keys that have shown themselves lately, so that none is imported for each proof. */
-  readonly keys: BoundedCache<KnownKey>
-}
-
-/** A public key and its name. */
-export interface KnownKey {
-  readonly jwk: PublicJwk
-  /** RFC 7638 */
-  readonly thumbprint: string
 }
 
 /** A proof that was judged. It counts once it was used: nobody may act on it before its `use` was recorded. */

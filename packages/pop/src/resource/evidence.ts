@@ -1,12 +1,11 @@
-import { createBoundedCache } from '../foundation/bounded-cache.ts'
 import type { Clock } from '../foundation/clock.ts'
 import type { Inbound } from '../foundation/inbound.ts'
 import type { Primitives } from '../foundation/primitives.ts'
 import { Refused } from '../oauth/refusal.ts'
 import { verifyCertificate } from '../proof/certificate.ts'
 import type { Confirmation } from '../proof/confirmation.ts'
-import { type DpopContext, type KnownKey, type VerifiedProof, verifyDpopProof } from '../proof/dpop.ts'
-import { createDpopNonces } from '../proof/dpop-nonce.ts'
+import { type VerifiedProof, verifyDpopProof } from '../proof/dpop.ts'
+import { createDpopContext } from '../proof/dpop-context.ts'
 import type { CertificatePossession, Possession } from '../proof/possession.ts'
 import type { Policy } from './policy.ts'
 
@@ -24,9 +23,6 @@ interface EvidenceContext {
   readonly resumed: () => void
 }
 
-/** How many keys are kept ready: importing one costs as much as checking a signature. */
-const keptKeys = 4096
-
 const none: Evidence = { possessions: [] }
 
 /**
@@ -40,12 +36,7 @@ export function createProver(
   { dpop: policy, resumedSessions }: Pick<Policy, 'dpop' | 'resumedSessions'>,
   { primitives, now, resumed }: EvidenceContext,
 ): (confirmation: Confirmation | undefined, accessToken: string, inbound: Inbound) => Promise<Evidence> {
-  const context: DpopContext = {
-    now,
-    primitives,
-    nonces: createDpopNonces(policy.nonceKey ?? primitives.random(32), primitives),
-    keys: createBoundedCache<KnownKey>(keptKeys),
-  }
+  const context = createDpopContext(policy.nonceKey ?? primitives.random(32), { now, primitives })
 
   async function findProof(accessToken: string, { method, url, headers }: Inbound): Promise<VerifiedProof> {
     const proofs = headers.dpop ?? []

@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto'
-import { createBoundedCache, createDpopNonces, type Inbound, Refused, verifyDpopProof } from '@holdfast/pop'
+import { type Inbound, Refused, verifyDpopProof } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Client } from '../model/client.ts'
 import type { Settings } from '../settings.ts'
@@ -33,16 +33,9 @@ export async function requireProof(
   return await judge(inbound, presented, context)
 }
 
-/** How many keys are kept ready: importing one costs as much as checking a signature. */
-const keptKeys = 4096
-
-/** Creates what checking proofs needs: nonces under a key of their own, which is derived from the store's. */
-export function createDpopContext(
-  encryptionKey: Uint8Array,
-  { now, primitives }: Pick<Context, 'now' | 'primitives'>,
-): Context['dpop'] {
-  const key = new Uint8Array(hkdfSync('sha256', encryptionKey, '', 'holdfast DPoP nonces', 32))
-  return { now, primitives, nonces: createDpopNonces(key, primitives), keys: createBoundedCache(keptKeys) }
+/** The key of nonces: one of their own, which is derived from the store's. RFC 5869. */
+export function nonceKeyOf(encryptionKey: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', encryptionKey, '', 'holdfast DPoP nonces', 32))
 }
 
 /** Says which nonces a client must put into its proofs: what is said of it goes before what is said of all. RFC 9449 §8. */

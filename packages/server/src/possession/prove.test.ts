@@ -1,9 +1,8 @@
 import { X509Certificate } from 'node:crypto'
-import { verifyCertificate, verifyDpopProof } from '@holdfast/pop'
+import { createDpopContext, verifyCertificate, verifyDpopProof } from '@holdfast/pop'
 import { createClientCertificate, nodePrimitives } from '@holdfast/pop/certificates'
 import { createTestProofKey, signProof, testNow } from '@holdfast/pop/testing'
 import { describe, expect, it } from 'vitest'
-import { createDpopContext } from './dpop.ts'
 import { earlyBindingOf, possessionMethods } from './prove.ts'
 
 const key = createTestProofKey()

@@ -5,8 +5,7 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
-  createBoundedCache,
-  createDpopNonces,
+  createDpopContext,
   createMemoryReplay,
   parseJwt,
   parsePublicJwk,
@@ -179,7 +178,6 @@ function jwtOf(cnf: object | undefined): string {
 function createApi(jkt: string, forgets: Forgetful) {
   const replay = createMemoryReplay()
   const late = new Set<string>()
-  const nonces = createDpopNonces(new Uint8Array(32), nodePrimitives)
   const policy = { algorithms: ['ES256'], nonces: forgets.nonces ? 'required' : 'off' } as const
 
   return async (request: IncomingMessage): Promise<void> => {
@@ -201,12 +199,10 @@ function createApi(jkt: string, forgets: Forgetful) {
         ...(!forgets.token && { accessToken }),
       },
       policy,
-      {
+      createDpopContext(new Uint8Array(32), {
         now: () => (forgets.time ? iat : Math.floor(Date.now() / 1000)),
         primitives: { ...nodePrimitives, verify },
-        nonces,
-        keys: createBoundedCache(10),
-      },
+      }),
     )
     const thumbprint = forgets.several ? thumbprintIn(proof) : possession.thumbprint
     if (thumbprint !== jkt && !forgets.key) throw new Refused('confirmation_proof_differs')

@@ -1,9 +1,8 @@
 import { IDBFactory } from 'fake-indexeddb'
 import { describe, expect, it, vi } from 'vitest'
-import { createBoundedCache } from '../../foundation/bounded-cache.ts'
 import { nodePrimitives } from '../../node/primitives.ts'
 import { createDpopProof, verifyDpopProof } from '../../proof/dpop.ts'
-import { createDpopNonces } from '../../proof/dpop-nonce.ts'
+import { createDpopContext } from '../../proof/dpop-context.ts'
 import { ClientError } from '../client-error.ts'
 import { webContext } from '../context.ts'
 import { openDatabase } from './database.ts'
@@ -129,12 +128,7 @@ describe('a browser that does not keep it', () => {
 })
 
 function dpopContext() {
-  return {
-    now: webContext().now,
-    primitives: nodePrimitives,
-    nonces: createDpopNonces(new Uint8Array(32), nodePrimitives),
-    keys: createBoundedCache<never>(1),
-  }
+  return createDpopContext(new Uint8Array(32), { now: webContext().now, primitives: nodePrimitives })
 }
 
 /** Not all of the root's projects know the types of browsers. */

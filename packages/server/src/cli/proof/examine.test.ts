@@ -1,13 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
-import {
-  createBoundedCache,
-  createDpopNonces,
-  type JsonObject,
-  parseJwt,
-  proofAlgorithms,
-  Refused,
-  verifyDpopProof,
-} from '@holdfast/pop'
+import { createDpopContext, type JsonObject, parseJwt, proofAlgorithms, Refused, verifyDpopProof } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { createTestProofKey, type ProofOverrides, signJwt, signProof, testNow } from '@holdfast/pop/testing'
 import fc from 'fast-check'
@@ -35,8 +27,7 @@ async function examine(text: string, given: Partial<ExaminedProof> = request) {
 /** What a server says of the same proof. */
 async function reasonOf(text: string): Promise<string | undefined> {
   const policy = { algorithms: proofAlgorithms, nonces: 'off' } as const
-  const nonces = createDpopNonces(new Uint8Array(32), nodePrimitives)
-  const context = { now: () => testNow, primitives: nodePrimitives, nonces, keys: createBoundedCache<never>(1) }
+  const context = createDpopContext(new Uint8Array(32), { now: () => testNow, primitives: nodePrimitives })
   try {
     await verifyDpopProof([text], { method, url, accessToken: token }, policy, context)
     return undefined

@@ -1,6 +1,5 @@
 import {
-  createBoundedCache,
-  createDpopNonces,
+  createDpopContext,
   jwkThumbprint,
   parsePublicJwk,
   proofAlgorithms,
@@ -68,12 +67,7 @@ async function judge({ text, jwt: { claims }, method, url, token, now }: Examine
       [text],
       { method: method ?? String(claims.htm), url: url ?? String(claims.htu), accessToken: token },
       { algorithms: proofAlgorithms, nonces: 'off' },
-      {
-        now: () => now,
-        primitives: nodePrimitives,
-        nonces: createDpopNonces(new Uint8Array(32), nodePrimitives),
-        keys: createBoundedCache(1),
-      },
+      createDpopContext(new Uint8Array(32), { now: () => now, primitives: nodePrimitives }),
     )
     return undefined
   } catch (error) {
