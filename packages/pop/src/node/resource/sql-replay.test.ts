@@ -62,6 +62,16 @@ describe('RFC 9449 §11.1 a replay memory in a database', () => {
     await until(() => rows().join() === 'b,c')
   })
 
+  it('takes none twice when the clock leaps ahead and is put back', async () => {
+    const { query, rows } = createDatabase()
+    const replay = createSqlReplay(query)
+    const use = { key: 'a', made: 0, expires: now + 60 }
+    await replay.use(use, now)
+    await replay.use({ key: 'b', made: 0, expires: now + 3660 }, now + 3600)
+    await until(() => rows().join() === 'b')
+    expect(await replay.use(use, now + 1)).toBe(false)
+  })
+
   it('makes the table as often as it is asked to', () => {
     const database = new DatabaseSync(':memory:')
     database.exec(sqlReplayTable)

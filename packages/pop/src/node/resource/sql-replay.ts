@@ -44,13 +44,16 @@ const margin: Seconds = 60
  */
 export function createSqlReplay(query: SqlQuery, { timeout = 1000 }: { readonly timeout?: number } = {}): Replay {
   let purged: Seconds = 0
+  let forgotten: Seconds = 0
 
   /** Goes on with the next use where there was more to forget. What fails here is tried again later. */
   async function purge(now: Seconds): Promise<void> {
     if (Math.abs(now - purged) < purgePause) return
     purged = now
+    const before = Math.floor(now) - margin
+    forgotten = Math.max(forgotten, before)
     try {
-      const { rowCount } = await query(deletion, [Math.floor(now) - margin])
+      const { rowCount } = await query(deletion, [before])
       if (rowCount === chunk) purged = 0
     } catch {}
   }
@@ -58,6 +61,8 @@ export function createSqlReplay(query: SqlQuery, { timeout = 1000 }: { readonly 
   return {
     async use({ key, expires }, now) {
       void purge(now)
+      // It was judged by a clock that was set back since, and its first use may be forgotten.
+      if (expires < forgotten) return false
       const { rowCount } = await within(timeout, query(insertion, [key, expires]))
       if (rowCount !== 0 && rowCount !== 1) throw new Error(`The replay memory added ${rowCount} rows instead of one.`)
       return rowCount === 1

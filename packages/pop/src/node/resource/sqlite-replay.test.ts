@@ -75,6 +75,14 @@ describe('RFC 9449 §11.1 a replay memory in an SQLite file', () => {
     expect(rowsOf(file)).toBe(2)
   })
 
+  it('takes none twice when the clock leaps ahead and is put back', async () => {
+    const replay = open(newFile())
+    const use = { key: 'a', made: 0, expires: now + 60 }
+    await replay.use(use, now)
+    await replay.use({ key: 'b', made: 0, expires: now + 3660 }, now + 3600)
+    expect(await replay.use(use, now + 1)).toBe(false)
+  })
+
   it('forgets many a few at a time', async () => {
     const file = newFile()
     const replay = open(file)

@@ -42,6 +42,7 @@ export function createSqliteReplay(file: string): SqliteReplay {
     `delete from proof_use where key in (select key from proof_use where expires < ? order by expires limit ${chunk})`,
   )
   let purged: Seconds = 0
+  let forgotten: Seconds = 0
 
   const insert = ({ key, expires }: ProofUse): boolean => insertion.run(key, expires).changes === 1
 
@@ -57,8 +58,9 @@ export function createSqliteReplay(file: string): SqliteReplay {
   /** Once a second; goes on with the next use where there was more to forget. */
   function purge(now: Seconds): void {
     if (now === purged) return
-    const forgotten = unlessBusy(() => deletion.run(Math.floor(now)).changes)
-    if (forgotten !== chunk) purged = now
+    forgotten = Math.max(forgotten, Math.floor(now))
+    const deleted = unlessBusy(() => deletion.run(Math.floor(now)).changes)
+    if (deleted !== chunk) purged = now
   }
 
   const close = (): void => {
@@ -66,6 +68,8 @@ export function createSqliteReplay(file: string): SqliteReplay {
   }
   return {
     use(use, now) {
+      // It was judged by a clock that was set back since, and its first use may be forgotten.
+      if (use.expires < forgotten) return false
       const isFirst = unlessBusy(() => insert(use))
       if (isFirst === undefined) return insertLater(use)
       purge(now)
