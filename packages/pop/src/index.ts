@@ -21,6 +21,7 @@ export type { ServerMetadata } from './oauth/metadata.ts'
 export { decodeForm, type Parameters, parseParameters } from './oauth/parameters.ts'
 export { type Reason, type Refusal, Refused, refusals } from './oauth/refusal.ts'
 export { parseScope } from './oauth/scope.ts'
+export { findTokenScheme, type TokenScheme } from './oauth/token-scheme.ts'
 export {
   authorizationServerMetadataUrl,
   openidConfigurationUrl,
@@ -33,7 +34,7 @@ export {
   parseConfirmation,
   requireConfirmed,
   requireScheme,
-  type TokenScheme,
+  schemeFor,
 } from './proof/confirmation.ts'
 export {
   createDpopProof,

@@ -1,5 +1,6 @@
 import type { Seconds } from '../foundation/clock.ts'
 import { parseJwt } from '../foundation/jws.ts'
+import type { TokenScheme } from '../oauth/token-scheme.ts'
 import { type Confirmation, parseConfirmation } from '../proof/confirmation.ts'
 import { ClientError, shorten } from './client-error.ts'
 import type { Answer } from './endpoints.ts'
@@ -9,7 +10,7 @@ export interface AccessToken {
   /** Not enumerable, so that neither `console.log` nor `JSON.stringify` nor a copy by spreading shows it. */
   readonly access_token: string
   /** The scheme that it is sent with: `DPoP` when it is bound to the key of proofs. RFC 9449 §5. */
-  readonly token_type: 'Bearer' | 'DPoP'
+  readonly token_type: TokenScheme
   /** Undefined when the server did not say. */
   readonly expires: Seconds | undefined
   readonly scope: string | undefined

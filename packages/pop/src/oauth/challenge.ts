@@ -1,4 +1,5 @@
 import { type Reason, refusals } from './refusal.ts'
+import type { TokenScheme } from './token-scheme.ts'
 
 /** Renders one challenge of a `WWW-Authenticate` header: parameters quoted, undefined ones left out. RFC 9110 §11.6.1. */
 export function renderChallenge(scheme: string, parameters: Readonly<Record<string, string | undefined>>): string {
@@ -11,7 +12,7 @@ export function renderChallenge(scheme: string, parameters: Readonly<Record<stri
 /** What the challenges of something that takes access tokens say of it. */
 export interface ChallengingApi {
   /** The schemes that it takes. */
-  readonly schemes: readonly ('Bearer' | 'DPoP')[]
+  readonly schemes: readonly TokenScheme[]
   /** The algorithms of proofs. */
   readonly algorithms: readonly string[]
   /** Parameters of all challenges: `realm`, `resource_metadata`. */
@@ -26,7 +27,7 @@ export interface ChallengingApi {
  */
 export function renderTokenChallenges(
   reason: Reason,
-  used: 'Bearer' | 'DPoP' | undefined,
+  used: TokenScheme | undefined,
   { schemes, algorithms, parameters }: ChallengingApi,
   scope?: string,
 ): readonly string[] {

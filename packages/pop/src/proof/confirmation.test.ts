@@ -69,14 +69,14 @@ describe('[incident 16] what a token asks for, and what a request shows', () => 
 
 describe('RFC 9449 §7.1, §7.2 how a token is sent', () => {
   it.each([
-    ['dpop', { jkt }, undefined],
-    ['bearer', { jkt }, 'token_is_dpop'],
-    ['bearer', { 'x5t#S256': x5t }, undefined],
-    ['dpop', { 'x5t#S256': x5t }, 'token_is_not_dpop'],
-    ['bearer', undefined, undefined],
-    ['dpop', undefined, 'token_is_not_dpop'],
-    ['dpop', { jkt, 'x5t#S256': x5t }, undefined],
-    ['bearer', { jkt, 'x5t#S256': x5t }, 'token_is_dpop'],
+    ['DPoP', { jkt }, undefined],
+    ['Bearer', { jkt }, 'token_is_dpop'],
+    ['Bearer', { 'x5t#S256': x5t }, undefined],
+    ['DPoP', { 'x5t#S256': x5t }, 'token_is_not_dpop'],
+    ['Bearer', undefined, undefined],
+    ['DPoP', undefined, 'token_is_not_dpop'],
+    ['DPoP', { jkt, 'x5t#S256': x5t }, undefined],
+    ['Bearer', { jkt, 'x5t#S256': x5t }, 'token_is_dpop'],
   ] as const)('[RFC9449-7.2-1] [incident 20] as %s with %o', (scheme, confirmation, reason) => {
     const judged = () => requireScheme(scheme, confirmation)
     if (reason === undefined) expect(judged).not.toThrow()

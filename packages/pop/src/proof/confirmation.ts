@@ -1,6 +1,7 @@
 import { equalInConstantTime } from '../foundation/constant-time.ts'
 import { isJsonObject } from '../foundation/json.ts'
 import { Refused } from '../oauth/refusal.ts'
+import type { TokenScheme } from '../oauth/token-scheme.ts'
 import type { Possession } from './possession.ts'
 
 /** What a token says about its holder's key: the known members of its `cnf` claim. RFC 7800 §3.1. */
@@ -58,17 +59,18 @@ export function requireConfirmed(confirmation: Confirmation, shown: readonly Pos
   if (jkt === undefined && certificate === undefined) throw new Refused('confirmation_unknown')
 }
 
-/** How an access token is sent: the scheme of the Authorization header, in small letters. RFC 6750 §2.1, RFC 9449 §7.1. */
-export type TokenScheme = 'bearer' | 'dpop'
+/** How a token is sent: as DPoP exactly where it is bound to a DPoP key, else as Bearer. RFC 9449 §5, RFC 8705 §3. */
+export function schemeFor(confirmation: Confirmation | undefined): TokenScheme {
+  return confirmation?.jkt === undefined ? 'Bearer' : 'DPoP'
+}
 
 /**
- * The scheme is the token's own: DPoP exactly where it is bound to a DPoP key. RFC 9449 §7.1, §7.2.
+ * The scheme is the token's own. RFC 9449 §7.1, §7.2.
  * @throws {@link Refused} `token_is_dpop`, `token_is_not_dpop`
  */
 export function requireScheme(scheme: TokenScheme, confirmation: Confirmation | undefined): void {
-  const isDpop = confirmation?.jkt !== undefined
-  if (isDpop && scheme !== 'dpop') throw new Refused('token_is_dpop')
-  if (!isDpop && scheme !== 'bearer') throw new Refused('token_is_not_dpop')
+  const expected = schemeFor(confirmation)
+  if (scheme !== expected) throw new Refused(expected === 'DPoP' ? 'token_is_dpop' : 'token_is_not_dpop')
 }
 
 function isShown(member: Possession['member'], thumbprint: string, shown: readonly Possession[]): boolean {

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../foundation/json.ts'
+import type { TokenScheme } from '../oauth/token-scheme.ts'
 import { protectedResourceMetadataUrl } from '../oauth/well-known.ts'
 
 /** What an API says about itself, and where. RFC 9728. */
@@ -20,7 +21,7 @@ export interface ResourceDescription {
   readonly scopes?: readonly string[]
   readonly methods: readonly ProofMethod[]
   /** The schemes of the Authorization header. */
-  readonly schemes: readonly ('Bearer' | 'DPoP')[]
+  readonly schemes: readonly TokenScheme[]
   /** The algorithms of proofs. */
   readonly algorithms: readonly string[]
 }

@@ -1,6 +1,6 @@
 import type { Inbound } from '../foundation/inbound.ts'
 import { Refused } from '../oauth/refusal.ts'
-import type { TokenScheme } from '../proof/confirmation.ts'
+import { findTokenScheme, type TokenScheme } from '../oauth/token-scheme.ts'
 import type { TokenForm } from './access-token.ts'
 
 /** An access token as it arrived: not looked into, not believed, and never to be shown to anyone. */
@@ -33,7 +33,7 @@ export function parsePresentedToken(
   if (header === undefined) throw new Refused('token_missing')
   if (second !== undefined) throw new Refused('token_repeated')
   if (header.length > longest) throw new Refused('token_malformed', { seen: `${header.length} characters` })
-  const scheme = schemeOf(header)
+  const scheme = findTokenScheme(header)
   if (!scheme) throw new Refused('token_scheme_unknown', { expected: 'Bearer or DPoP' })
   const text = header.slice(scheme.length).trimStart()
   return { form: formOf(text, tokens), scheme, text }
@@ -42,13 +42,7 @@ export function parsePresentedToken(
 /** The scheme that a request used, whatever became of its token: the challenges to it are of that one. RFC 9449 §7.2. */
 export function findScheme({ headers }: Pick<Inbound, 'headers'>): TokenScheme | undefined {
   const [header, second] = headers.authorization ?? []
-  return header === undefined || second !== undefined ? undefined : schemeOf(header)
-}
-
-function schemeOf(header: string): TokenScheme | undefined {
-  const space = header.indexOf(' ')
-  const scheme = (space < 0 ? header : header.slice(0, space)).toLowerCase()
-  return scheme === 'bearer' || scheme === 'dpop' ? scheme : undefined
+  return header === undefined || second !== undefined ? undefined : findTokenScheme(header)
 }
 
 function formOf(text: string, accepted: readonly TokenForm[]): TokenForm {

@@ -13,7 +13,7 @@ const api: ChallengingApi = {
 const looked: Looked = { form: 'jwt', confirmation: { jkt: 'key', 'x5t#S256': 'certificate' } }
 
 function declined(refused: Refused, request: Partial<DeclinedRequest> = {}) {
-  return createDeclined(refused, { looked, scheme: 'bearer', scope: [], ...request }, api)
+  return createDeclined(refused, { looked, scheme: 'Bearer', scope: [], ...request }, api)
 }
 
 const proofChecks = [
@@ -133,7 +133,7 @@ describe('RFC 6750 §3, RFC 9449 §7.1 the answer to a refused request', () => {
   })
 
   it('[RFC9449-7.1-6] has algs in a DPoP challenge', () => {
-    const { headers } = renderVerdict(declined(new Refused('token_expired'), { scheme: 'dpop' }))
+    const { headers } = renderVerdict(declined(new Refused('token_expired'), { scheme: 'DPoP' }))
     expect(headers['www-authenticate']).toEqual([
       `DPoP error="invalid_token", error_description="The access token has expired.", algs="ES256 Ed25519", resource_metadata="${place}"`,
     ])
@@ -141,7 +141,7 @@ describe('RFC 6750 §3, RFC 9449 §7.1 the answer to a refused request', () => {
 
   it('[RFC9449-9-1] [RFC9449-8.2-3] hands out the nonce that is asked for, in a single DPoP challenge', () => {
     const { status, headers } = renderVerdict(
-      declined(new Refused('dpop_nonce_missing', { nonce: 'abc' }), { scheme: 'dpop' }),
+      declined(new Refused('dpop_nonce_missing', { nonce: 'abc' }), { scheme: 'DPoP' }),
     )
     expect(status).toBe(401)
     expect(headers).toMatchObject({ 'dpop-nonce': 'abc', 'cache-control': 'no-store' })

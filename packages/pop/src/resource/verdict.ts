@@ -1,7 +1,7 @@
 import type { Seconds } from '../foundation/clock.ts'
 import { type ChallengingApi, renderTokenChallenges } from '../oauth/challenge.ts'
 import { type Reason, type Refused, refusals } from '../oauth/refusal.ts'
-import type { TokenScheme } from '../proof/confirmation.ts'
+import type { TokenScheme } from '../oauth/token-scheme.ts'
 import type { Possession } from '../proof/possession.ts'
 import type { AccessToken } from './access-token.ts'
 import { type Check, checksUntil, type Looked, passedChecks, unboundChecks } from './checks.ts'
@@ -78,7 +78,6 @@ export function createDeclined(
   const { error, rule, says } = refusals[reason]
   const status = statuses[error] ?? 400
   const hint = findHint(refused)
-  const used = scheme === 'dpop' ? 'DPoP' : scheme === 'bearer' ? 'Bearer' : undefined
   return {
     admitted: false,
     reason,
@@ -86,7 +85,7 @@ export function createDeclined(
     status,
     error,
     says,
-    challenges: status === 401 || status === 403 ? renderTokenChallenges(reason, used, api, scope.join(' ')) : [],
+    challenges: status === 401 || status === 403 ? renderTokenChallenges(reason, scheme, api, scope.join(' ')) : [],
     ...(retryAfter === undefined ? {} : { retryAfter }),
     ...(nonce === undefined ? {} : { nonce }),
     checks: checksUntil(refused, looked),

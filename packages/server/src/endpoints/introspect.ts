@@ -1,8 +1,8 @@
-import { type Inbound, Refused } from '@holdfast/pop'
+import { type Inbound, Refused, schemeFor } from '@holdfast/pop'
 import { authenticate, clientAuthentications } from '../client-authentication/authenticate.ts'
 import type { Context } from '../context.ts'
 import type { Client } from '../model/client.ts'
-import { tokenTypeOf, useUp } from '../tokens/access-token.ts'
+import { useUp } from '../tokens/access-token.ts'
 import { signResponse } from '../tokens/introspection-response.ts'
 import { findPresentedToken, findStanding, type PresentedToken, type Standing } from '../tokens/presented-token.ts'
 import { authenticationMetadata } from './authentication-metadata.ts'
@@ -66,7 +66,7 @@ function describe(token: PresentedToken, { authorization }: Standing, { settings
     aud: audience.length === 1 ? audience[0] : audience,
     client_id: clientId,
     scope,
-    token_type: tokenTypeOf(confirmation),
+    token_type: schemeFor(confirmation),
     iat: issued,
     exp: expires,
     jti,

@@ -1,5 +1,6 @@
 import {
   type Confirmation,
+  findTokenScheme,
   type Inbound,
   type Possession,
   Refused,
@@ -73,18 +74,13 @@ function presentedToken({ method, url, headers, form = [] }: Inbound): Presented
 }
 
 function parseHeader(header: string): Presented {
-  const scheme = schemeOf(header)
+  const scheme = findTokenScheme(header)
   if (!scheme) throw new Refused('token_scheme_unknown', { expected: 'Bearer or DPoP' })
   return { scheme, text: header.slice(scheme.length).trimStart() }
 }
 
-function schemeOf(header: string): TokenScheme | undefined {
-  const [, scheme] = /^(bearer|dpop) /i.exec(header) ?? []
-  return scheme === undefined ? undefined : scheme.toLowerCase() === 'dpop' ? 'dpop' : 'bearer'
-}
-
 function valuesOf(form: NonNullable<Inbound['form']>): readonly Presented[] {
-  return form.filter(([name]) => name === 'access_token').map(([, text]) => ({ scheme: 'bearer', text }))
+  return form.filter(([name]) => name === 'access_token').map(([, text]) => ({ scheme: 'Bearer', text }))
 }
 
 /** A token that stands and is a person's: a client that acts for itself has no claims. */
@@ -146,8 +142,8 @@ function renderUserinfoRefusal(
   const { error, says } = refusals[refused.reason]
   const status = statuses[error]
   if (status === undefined) return renderRefusal(refused)
-  const scheme = schemeOf(headers.authorization?.[0] ?? '')
-  const used = error === 'token_missing' && !scheme ? undefined : scheme === 'dpop' ? 'DPoP' : 'Bearer'
+  const scheme = findTokenScheme(headers.authorization?.[0] ?? '')
+  const used = scheme ?? (error === 'token_missing' ? undefined : 'Bearer')
   const api = { schemes: ['Bearer', 'DPoP'], algorithms: dpop.algorithms, parameters: { realm: issuer } } as const
   return {
     status,

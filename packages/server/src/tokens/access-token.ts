@@ -6,6 +6,8 @@ import {
   type Replay,
   requireFirstUse,
   type Seconds,
+  schemeFor,
+  type TokenScheme,
 } from '@holdfast/pop'
 import type { Context, IssuedKind } from '../context.ts'
 import type { Authorization, RefreshToken } from '../model/authorization.ts'
@@ -46,7 +48,7 @@ export interface Issued {
   readonly authorizationDetails?: readonly JsonObject[]
   readonly type?: string
   /** `DPoP` exactly where it is bound to a DPoP key; one bound to a certificate is a `Bearer` token on the wire. RFC 9449 §5, RFC 8705 §3. */
-  readonly tokenType: 'Bearer' | 'DPoP'
+  readonly tokenType: TokenScheme
 }
 
 /**
@@ -72,7 +74,7 @@ export async function issue(issuance: Issuance, context: Issuing): Promise<Issue
     token,
     lifetime: accessToken.lifetime,
     scope: grant.scope,
-    tokenType: tokenTypeOf(grant.confirmation),
+    tokenType: schemeFor(grant.confirmation),
     ...(refreshToken !== undefined && { refreshToken }),
     ...(idToken && authorization && { idToken: await signIdToken(idToken, { grant, authorization, token }, context) }),
     ...(details.length > 0 && { authorizationDetails: details }),
@@ -88,11 +90,6 @@ export async function useUp(uses: readonly Use[], context: Pick<Context, 'store'
 function bindingOf(confirmation: Confirmation | undefined): IssuedKind['binding'] {
   if (!confirmation) return 'none'
   return confirmation.jkt === undefined ? 'certificate' : 'dpop'
-}
-
-/** How a token is presented. */
-export function tokenTypeOf(confirmation: Confirmation | undefined): Issued['tokenType'] {
-  return confirmation?.jkt === undefined ? 'Bearer' : 'DPoP'
 }
 
 /** A missing key is our mistake, and found before anything is used up. */
