@@ -8,9 +8,6 @@ import { findPresentedToken, findStanding, type PresentedToken, type Standing } 
 import { authenticationMetadata } from './authentication-metadata.ts'
 import { behindIssuer, type Endpoint, formOf, type Outbound, uncacheable } from './endpoint.ts'
 
-/** Longer texts are no token of ours. */
-const longestToken = 16_384
-
 /** RFC 9701 §4. */
 const signedType = 'application/token-introspection+jwt'
 
@@ -37,7 +34,7 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const text = parameters.one('token')
   if (text === undefined) throw new Refused('token_parameter_missing')
   await useUp(uses, context)
-  const found = text.length <= longestToken ? await findPresentedToken(text, context) : undefined
+  const found = await findPresentedToken(text, context)
   const standing = found && isFor(client, found) ? await findStanding(found, context) : undefined
   if (found && standing) return await respond(describe(found, standing, context), client, inbound, context)
   countGuess(client, inbound, context)

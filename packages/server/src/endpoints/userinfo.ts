@@ -23,9 +23,6 @@ import { answering } from './answering.ts'
 import { behindIssuer, type Endpoint, type Outbound, uncacheable } from './endpoint.ts'
 import { renderRefusal } from './refusal.ts'
 
-/** Longer texts are no token of ours. */
-const longestToken = 16_384
-
 /**
  * UserInfo: the claims of the person that the scopes of an access token open. OpenID Connect Core §5.3.
  *
@@ -88,7 +85,7 @@ async function validate(
   text: string,
   context: Context,
 ): Promise<{ readonly token: PresentedToken; readonly client: Client; readonly authorization: Authorization }> {
-  const token = text.length <= longestToken ? await findPresentedToken(text, context) : undefined
+  const token = await findPresentedToken(text, context)
   const standing = token && (await findStanding(token, context))
   if (!token || !standing) throw new Refused('token_inactive')
   if (!standing.authorization) throw new Refused('scope_insufficient', { expected: 'openid', seen: token.scope })

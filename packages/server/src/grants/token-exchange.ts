@@ -14,9 +14,6 @@ import type { Grant } from './grant.ts'
 
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
 
-/** Longer texts are no token of ours. */
-const longestToken = 16_384
-
 /** So many can have acted one after the other: each is written into the token. */
 const mostActors = 8
 
@@ -70,7 +67,7 @@ async function requireSubjectToken(
   if ((parameters.one('requested_token_type') ?? accessTokenType) !== accessTokenType)
     throw new Refused('requested_token_type')
   if (parameters.one('actor_token') ?? parameters.one('actor_token_type')) throw new Refused('actor_token_unsupported')
-  const token = text.length <= longestToken ? await findPresentedToken(text, context) : undefined
+  const token = await findPresentedToken(text, context)
   const standing = token && (await findStanding(token, context))
   if (!token || !standing) throw new Refused('subject_token_inactive')
   return { token, standing }

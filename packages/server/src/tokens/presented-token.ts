@@ -26,7 +26,7 @@ export interface PresentedToken extends AccessGrant {
 
 /**
  * Finds the access token that a text is: a handle of ours, or a JWT that one of our keys signed.
- * @returns undefined for everything else, expired ones too
+ * @returns undefined for everything else, tokens that are expired or too long to be ours too
  */
 export async function findPresentedToken(text: string, context: Context): Promise<PresentedToken | undefined> {
   const found = text.includes('.') ? await findJwt(text, context) : await findReference(text, context)
