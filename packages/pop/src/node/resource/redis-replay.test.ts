@@ -6,9 +6,9 @@ import { requirePrograms } from '../../../../../conformance/requires.ts'
 import type { ProofUse } from '../../proof/replay.ts'
 import { createRedisReplay, requireNoEviction } from './redis-replay.ts'
 
-/** The memory begins at the second at which it is asked first, so tests ask later. */
+/** The memory begins when it is asked first, and takes what was surely made after that, so tests ask later. */
 const began = 1_800_000_000
-const now = began + 5
+const now = began + 11
 
 function newUse(changes: Partial<ProofUse> = {}): ProofUse {
   return { key: hash('sha256', randomUUID(), 'base64url'), made: now, expires: now + 60, ...changes }
@@ -67,7 +67,32 @@ requirePrograms('redis-server', 'redis-cli')('[RFC9449-11.1] a replay memory in 
     const replay = createRedisReplay(connect(), { prefix: 'fresh' })
     const first = newUse({ made: began })
     await expect(replay.use(first, began)).rejects.toThrow('began after')
-    expect(await replay.use({ ...first, made: began + 1 }, began)).toBe(true)
+    expect(await replay.use({ ...first, made: began + 11 }, began + 11)).toBe(true)
+  })
+
+  it('[F13] takes no proof twice that a clock has made ahead, when it was emptied in between', async () => {
+    const redis = connect()
+    const replay = createRedisReplay(redis, { prefix: 'ahead' })
+    await replay.begin(began)
+    const use = newUse({ made: now + 10 })
+    expect(await replay.use(use, now)).toBe(true)
+    await redis.flushall()
+    await replay.begin(now)
+    await expect(replay.use(use, now + 10)).rejects.toThrow('began after')
+  })
+
+  it('[F13] takes no proof twice when it comes back with what it held before', async () => {
+    const snapshots = await startRedis('--maxmemory-policy', 'noeviction')
+    onTestFinished(() => snapshots.stop())
+    const redis = connect(snapshots.url)
+    const replay = createRedisReplay(redis)
+    await replay.begin(began)
+    await redis.save()
+    const use = newUse()
+    expect(await replay.use(use, now)).toBe(true)
+    await snapshots.restart()
+    await expect(replay.use(use, now)).rejects.toThrow('began after')
+    expect(await replay.use(newUse({ made: now + 11 }), now + 11)).toBe(true)
   })
 
   it('[F13] takes no proof twice when it was emptied in between', async () => {

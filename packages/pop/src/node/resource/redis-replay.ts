@@ -1,27 +1,36 @@
 import type { Seconds } from '../../foundation/clock.ts'
+import { proofAhead } from '../../proof/dpop.ts'
 import type { Replay } from '../../proof/replay.ts'
 import { within } from './within.ts'
 
 /** What is needed of a client of Redis or Valkey: those of `ioredis` fit, for one server and for a cluster. */
 export interface RedisClient {
   eval(script: string, keyCount: number, ...parameters: (string | number)[]): Promise<unknown>
-  setnx(key: string, value: number): Promise<number>
   info(section: string): Promise<string>
   /** A cluster's own. */
   nodes?(role: 'master'): readonly { info(section: string): Promise<string> }[]
 }
 
 /**
- * Records a use, in a memory that says since when it is whole. An empty one begins now, and what was made before it
- * began could have been used already.
+ * Finds since when the memory is whole: in this run of the server. An empty one begins now, and so does one that a start
+ * has brought back from a snapshot, or a replica that has taken over: they may lack the last moments.
  */
-const script = `
-local began = redis.call('get', KEYS[1])
+const beginning = `
+local run = string.match(redis.call('info', 'server'), 'run_id:(%w+)') or ''
+local began = redis.call('hget', KEYS[1], run)
 if not began then
   began = ARGV[1]
-  redis.call('set', KEYS[1], began)
+  redis.call('del', KEYS[1])
+  redis.call('hset', KEYS[1], run, began)
 end
-if tonumber(ARGV[2]) <= tonumber(began) then return -1 end
+`
+
+/**
+ * Records a use. What was made before the memory began could have been used already, and so could what says that it was
+ * made a little later: clocks may run ahead.
+ */
+const recording = `${beginning}
+if tonumber(ARGV[2]) - ${proofAhead} <= tonumber(began) then return -1 end
 if redis.call('set', KEYS[2], '1', 'PX', ARGV[3], 'NX') then return 1 end
 return 0
 `
@@ -41,10 +50,9 @@ export interface RedisReplay extends Replay {
 /**
  * Creates a replay memory in Redis or Valkey, one server or a cluster, which all processes share.
  *
- * It fails closed. A server that was emptied or has lost its data remembers nothing, and says so: proofs that were made
- * before are declined with 503, and the next ones pass. One that may evict what it remembers (`maxmemory-policy` other
- * than `noeviction`) is found by {@link requireNoEviction}. A failover to a replica that has not seen the last moments
- * cannot be noticed: let the primary wait for a replica (`min-replicas-to-write`) where that matters.
+ * It fails closed. A server that was emptied, was started again or was a replica until now may not remember all: proofs
+ * that were made before are declined with 503, and those of the next ten seconds, for clocks run ahead. One that may
+ * evict what it remembers (`maxmemory-policy` other than `noeviction`) is found by {@link requireNoEviction}.
  *
  * @param prefix of all keys, for servers that do other things too
  * @param timeout milliseconds after which an answer is no longer waited for: the request is declined then
@@ -57,13 +65,13 @@ export function createRedisReplay(
   const nameOf = (share: number): string => `${prefix}:{${share}}`
   return {
     async begin(now) {
-      const begun = Array.from({ length: shares }, (_, share) => redis.setnx(`${nameOf(share)}:began`, now))
+      const begun = Array.from({ length: shares }, (_, share) => redis.eval(beginning, 1, `${nameOf(share)}:run`, now))
       await within(4 * timeout, Promise.all(begun))
     },
     async use({ key, made, expires }, now) {
       const share = nameOf(shareOf(key, shares))
       const life = Math.ceil((expires - now + margin) * 1000)
-      const recorded = redis.eval(script, 2, `${share}:began`, `${share}:${key}`, now, made, life)
+      const recorded = redis.eval(recording, 2, `${share}:run`, `${share}:${key}`, now, made, life)
       const outcome = await within(timeout, recorded)
       if (outcome === -1) throw new Error('The replay memory began after the proof was made.')
       if (outcome !== 0 && outcome !== 1) throw new Error('The replay memory gave an answer that is none.')
