@@ -39,6 +39,7 @@ export {
 export {
   createDpopProof,
   type DpopPolicy,
+  isProofAlgorithm,
   type ProofAlgorithm,
   type ProofKey,
   type ProvenRequest,

@@ -31,7 +31,7 @@ const longestId = 256
 
 /** A key that signs proofs. Only its public half can be read. */
 export interface ProofKey {
-  readonly alg: SignatureAlgorithm
+  readonly alg: ProofAlgorithm
   readonly jwk: PublicJwk
   readonly sign: (data: Uint8Array<ArrayBuffer>) => Awaitable<Uint8Array>
 }
@@ -79,6 +79,11 @@ export const proofAlgorithms = [
 
 /** One of {@link proofAlgorithms}. */
 export type ProofAlgorithm = (typeof proofAlgorithms)[number]
+
+/** Says whether a value names an algorithm that proofs can have. */
+export function isProofAlgorithm(value: unknown): value is ProofAlgorithm {
+  return proofAlgorithms.some((each) => each === value)
+}
 
 /** Those that are taken where nothing else is said: the others cost a server ten times more, or a header 11 kB. */
 export const usualProofAlgorithms = [

@@ -2,10 +2,9 @@ import { hash, type KeyObject, randomBytes } from 'node:crypto'
 import { encodeBase64url } from '../foundation/base64url.ts'
 import type { Seconds } from '../foundation/clock.ts'
 import type { JsonObject } from '../foundation/json.ts'
-import type { SignatureAlgorithm } from '../foundation/jwk.ts'
 import { thumbprintInput } from '../foundation/jwk-thumbprint.ts'
 import { proofKeyOf } from '../node/proof-key.ts'
-import type { ProofKey } from '../proof/dpop.ts'
+import type { ProofAlgorithm, ProofKey } from '../proof/dpop.ts'
 import { generateTestKey, signJwt, testNow } from './issuer.ts'
 
 /** A key for tests that signs proofs, in all its forms. */
@@ -17,7 +16,7 @@ export interface TestProofKey extends ProofKey {
 }
 
 /** Makes a key that signs proofs. */
-export function createTestProofKey(alg: SignatureAlgorithm = 'ES256'): TestProofKey {
+export function createTestProofKey(alg: ProofAlgorithm = 'ES256'): TestProofKey {
   const key = generateTestKey(alg)
   const proofKey = proofKeyOf(key, alg)
   return { ...proofKey, key, thumbprint: hash('sha256', thumbprintInput(proofKey.jwk), 'base64url') }

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { jwkThumbprint, proofAlgorithms, type SignatureAlgorithm } from '@holdfast/pop'
+import { isProofAlgorithm, jwkThumbprint, type ProofAlgorithm, proofAlgorithms } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { generateProofKey, type ProofKey, proofKeyOf } from '@holdfast/pop/client/node'
 import { type Command, Option } from 'commander'
@@ -17,7 +17,7 @@ export interface FiledProofKey {
 export interface DpopOptions {
   readonly dpop?: true
   readonly dpopKey?: string
-  readonly alg?: SignatureAlgorithm
+  readonly alg?: ProofAlgorithm
 }
 
 /** Adds the options by which a token is bound to a DPoP key. */
@@ -44,7 +44,7 @@ export async function chosenProofKey({ dpop, dpopKey, alg }: DpopOptions): Promi
 }
 
 /** Makes a key, and its text for a file: a private JWK that names its algorithm. */
-async function createProofKeyFile(alg: SignatureAlgorithm): Promise<FiledProofKey & { readonly text: string }> {
+async function createProofKeyFile(alg: ProofAlgorithm): Promise<FiledProofKey & { readonly text: string }> {
   const key = await generateProofKey(alg)
   const text = `${JSON.stringify({ ...key.export({ format: 'jwk' }), alg }, null, 2)}\n`
   return { ...(await filed(key, alg)), text }
@@ -54,10 +54,10 @@ async function createProofKeyFile(alg: SignatureAlgorithm): Promise<FiledProofKe
  * Reads the key of a file.
  * @param wanted goes before the algorithm that the file names
  */
-export async function readProofKey(file: string, wanted?: SignatureAlgorithm): Promise<FiledProofKey> {
+export async function readProofKey(file: string, wanted?: ProofAlgorithm): Promise<FiledProofKey> {
   const { key, alg } = await readPrivateKey(file)
   const chosen = wanted ?? alg
-  if (!proofAlgorithms.some((each) => each === chosen))
+  if (!isProofAlgorithm(chosen))
     throw new Failure(66, `${file} is a key for ${chosen}, which signs no proofs: name another with --alg.`)
   try {
     return await filed(key, chosen)
@@ -66,7 +66,7 @@ export async function readProofKey(file: string, wanted?: SignatureAlgorithm): P
   }
 }
 
-async function filed(key: KeyObject, alg: SignatureAlgorithm): Promise<FiledProofKey> {
+async function filed(key: KeyObject, alg: ProofAlgorithm): Promise<FiledProofKey> {
   const proofKey = proofKeyOf(key, alg)
   return { key: proofKey, thumbprint: await jwkThumbprint(proofKey.jwk, nodePrimitives) }
 }

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isSignatureAlgorithm, parseJsonObject, type SignatureAlgorithm } from '@holdfast/pop'
+import { isProofAlgorithm, type ProofAlgorithm, parseJsonObject } from '@holdfast/pop'
 import { writePrivately } from '../development/pair.ts'
 import { Failure } from './exit.ts'
 
@@ -15,7 +15,7 @@ export interface Session {
   /** The file of the private DPoP key, JWK or PEM. Absent for a token that is bound to none. */
   readonly dpopKey?: string
   /** The algorithm of proofs, where the file does not say it. */
-  readonly alg?: SignatureAlgorithm
+  readonly alg?: ProofAlgorithm
 }
 
 /** Where the session lies, in the working directory. Only its owner can read it. */
@@ -76,7 +76,7 @@ export async function findSession(): Promise<Session | undefined> {
   const { issuer, client, certificate, key, dpopKey, alg } = (text && parseJsonObject(text)) || {}
   if (!token || typeof issuer !== 'string' || typeof client !== 'string') return undefined
   const pair = typeof certificate === 'string' && typeof key === 'string' ? { certificate, key } : {}
-  const proofs = typeof dpopKey === 'string' ? { dpopKey, ...(isSignatureAlgorithm(alg) && { alg }) } : {}
+  const proofs = typeof dpopKey === 'string' ? { dpopKey, ...(isProofAlgorithm(alg) && { alg }) } : {}
   return { issuer, client, token: token.trim(), ...pair, ...proofs }
 }
 

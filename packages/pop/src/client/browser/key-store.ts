@@ -1,6 +1,6 @@
 import { isJsonObject } from '../../foundation/json.ts'
-import { isSignatureAlgorithm, parsePublicJwk, type SignatureAlgorithm } from '../../foundation/jwk.ts'
-import type { ProofKey } from '../../proof/dpop.ts'
+import { parsePublicJwk } from '../../foundation/jwk.ts'
+import { isProofAlgorithm, type ProofAlgorithm, type ProofKey } from '../../proof/dpop.ts'
 import { ClientError } from '../client-error.ts'
 import { generateKeyPair, signBytes } from '../web-crypto.ts'
 import { type Database, openDatabase } from './database.ts'
@@ -17,7 +17,7 @@ export interface BrowserKeyStore extends Pick<Database, 'find' | 'change'> {
 /** How a key store is made. */
 export interface BrowserKeyStoreOptions {
   /** Of a key that is made now; a kept key stays what it is. `ES256` when left out. */
-  readonly alg?: Exclude<SignatureAlgorithm, 'PS256' | 'RS256'>
+  readonly alg?: Exclude<ProofAlgorithm, 'PS256'>
   /** The browser's own when left out. */
   readonly indexedDB?: IDBFactory
 }
@@ -48,7 +48,7 @@ function keepFirst(made: StoredKey, change: Database['change']): Promise<unknown
 }
 
 interface StoredKey {
-  readonly alg: SignatureAlgorithm
+  readonly alg: ProofAlgorithm
   readonly pair: CryptoKeyPair
 }
 
@@ -61,5 +61,5 @@ async function proofKeyOf(kept: unknown): Promise<ProofKey> {
 }
 
 function isStoredKey(value: unknown): value is StoredKey {
-  return isJsonObject(value) && isSignatureAlgorithm(value.alg) && isJsonObject(value.pair)
+  return isJsonObject(value) && isProofAlgorithm(value.alg) && isJsonObject(value.pair)
 }

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import type { IdTokenClaims } from '../../client/authorization/id-token.ts'
 import { ClientError } from '../../client/client-error.ts'
 import { isJsonObject, type JsonObject, parseJsonObject } from '../../foundation/json.ts'
-import { isSignatureAlgorithm, type SignatureAlgorithm } from '../../foundation/jwk.ts'
+import { isProofAlgorithm, type ProofAlgorithm } from '../../proof/dpop.ts'
 import type { KeyPair } from './mutual-tls.ts'
 import { seal, unseal } from './seal.ts'
 
@@ -21,7 +21,7 @@ export interface KeptSignIn {
 
 /** A key that signs proofs, with its private half. */
 export interface KeptProofKey {
-  readonly alg: SignatureAlgorithm
+  readonly alg: ProofAlgorithm
   /** PEM of the private key, PKCS#8. */
   readonly key: string
 }
@@ -92,7 +92,7 @@ function parseKept(kept: JsonObject | undefined, file: string): KeptSignIn {
   const { issuer, client_id, scope, refresh_token, certificate: pair, proofKey, claims } = kept ?? {}
   const texts = [issuer, client_id, scope, refresh_token]
   const isPair = isJsonObject(pair) && typeof pair.certificate === 'string' && typeof pair.key === 'string'
-  const isKey = isJsonObject(proofKey) && isSignatureAlgorithm(proofKey.alg) && typeof proofKey.key === 'string'
+  const isKey = isJsonObject(proofKey) && isProofAlgorithm(proofKey.alg) && typeof proofKey.key === 'string'
   if (texts.some((text) => typeof text !== 'string') || (pair !== undefined && !isPair))
     throw unusable(`${file} is none.`)
   if (proofKey !== undefined && !isKey) throw unusable(`${file} is none.`)

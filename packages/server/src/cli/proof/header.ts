@@ -2,11 +2,11 @@ import {
   algorithmOf,
   isJsonObject,
   isKeyFor,
+  isProofAlgorithm,
   isSignatureAlgorithm,
   isSignedBy,
   type JsonObject,
   type PublicJwk,
-  proofAlgorithms,
   type Reason,
   type UnverifiedJwt,
   usualProofAlgorithms,
@@ -25,8 +25,7 @@ export function algorithmIn(jwt: UnverifiedJwt): ProofCheck {
   const { alg } = jwt.header
   if (!algorithmOf(jwt) && isSignatureAlgorithm(alg))
     return failed('alg', 'dpop_algorithm', `${alg}, beside something critical that nobody knows`)
-  if (!proofAlgorithms.some((each) => each === alg))
-    return failed('alg', 'dpop_algorithm', `${shown(alg)}, which is never taken for proofs`)
+  if (!isProofAlgorithm(alg)) return failed('alg', 'dpop_algorithm', `${shown(alg)}, which is never taken for proofs`)
   const isUsual = usualProofAlgorithms.some((each) => each === alg)
   return passed('alg', isUsual ? String(alg) : `${alg}, where the server's dpop.algorithms names it`)
 }
