@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -48,6 +57,13 @@ describe('[F08] holdfast backup and restore', () => {
     expect([code, err]).toEqual([66, expect.stringContaining('there already')])
   })
 
+  it('does not follow a link that somebody has laid there', async () => {
+    symlinkSync(file('elsewhere.db'), file('link.db'))
+    const { code, err } = await holdfast(directory, 'backup', 'link.db')
+    expect([code, err]).toEqual([66, expect.stringContaining('there already')])
+    expect(existsSync(file('elsewhere.db'))).toBe(false)
+  })
+
   it('does not restore under a running server, and says whose it is', async () => {
     const server = start(directory, 'serve')
     await untilPrints(server, '"event":"listening"')
@@ -64,6 +80,24 @@ describe('[F08] holdfast backup and restore', () => {
     expect(await clients()).toEqual(['shop'])
     expect(readdirSync(directory).some((name) => name.startsWith('holdfast.db.before-restore-'))).toBe(true)
     expect(restoredIn(file('holdfast.db'))).toBeGreaterThan(1_700_000_000)
+  })
+
+  it('keeps proofs and assertions used that were used since, and survives a database that cannot say which', async () => {
+    const usesIn = (name: string) => {
+      const database = new DatabaseSync(file(name), { readOnly: true })
+      const uses = database.prepare('select kind, key, expires from single_use').all()
+      database.close()
+      return uses
+    }
+    const use = { kind: 'proof', key: 'since', expires: 4_000_000_000 }
+    const database = new DatabaseSync(file('holdfast.db'))
+    database.prepare('insert into single_use (kind, key, expires) values (:kind, :key, :expires)').run(use)
+    database.close()
+    expect((await holdfast(directory, 'restore', 'copy.db')).code).toBe(0)
+    expect(usesIn('holdfast.db').map((each) => ({ ...each }))).toEqual([use])
+    writeFileSync(file('holdfast.db'), 'damaged')
+    expect((await holdfast(directory, 'restore', 'copy.db')).code).toBe(0)
+    expect(usesIn('holdfast.db')).toEqual([])
   })
 
   it('lets it live again where the operator says so', async () => {

@@ -21,8 +21,7 @@ export interface Backup {
  */
 export async function backUp(database: string, file: string): Promise<Backup> {
   if (!existsSync(database)) throw new StoreUnusable(`There is no database ${database}.`)
-  if (existsSync(file)) throw new StoreUnusable(`The file ${file} is there already. Name another one.`)
-  createPrivateFile(file)
+  if (!createPrivateFile(file)) throw new StoreUnusable(`The file ${file} is there already. Name another one.`)
   const source = new DatabaseSync(database, { readOnly: true, timeout: 5000 })
   try {
     await backup(source, file)
@@ -56,6 +55,7 @@ export async function restore(
     const store = await openSqliteStore({ file: copy })
     if (end !== undefined) await store.endAll({ now: end })
     await store.close()
+    keepUses(database, copy)
     for (const suffix of ['', '-wal', '-shm']) {
       if (existsSync(database + suffix)) renameSync(database + suffix, database + aside + suffix)
     }
@@ -64,6 +64,20 @@ export async function restore(
   } finally {
     remove(copy)
     ownership.release()
+  }
+}
+
+/** What was used up just before cannot be used again just after, as far as the database that goes can say what that was. */
+function keepUses(from: string, to: string): void {
+  if (!existsSync(from)) return
+  const database = new DatabaseSync(to)
+  try {
+    database.prepare('attach database ? as replaced').run(from)
+    database.exec('insert or ignore into main.single_use select * from replaced.single_use')
+  } catch {
+    // It is often damaged, or it would not be replaced.
+  } finally {
+    database.close()
   }
 }
 
