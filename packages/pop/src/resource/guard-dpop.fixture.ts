@@ -11,7 +11,7 @@ import {
   type TestProofKey,
   type TestProofRequest,
 } from '../testing/proofs.ts'
-import { createGuard, type GuardContext } from './guard.ts'
+import { createGuard, type GuardContext, type Needs } from './guard.ts'
 import type { GuardOptions } from './policy.ts'
 import type { Admitted, Declined, Verdict } from './verdict.ts'
 
@@ -32,6 +32,17 @@ export function guardWith(options: Partial<GuardOptions> = {}, context: Partial<
     { primitives: nodePrimitives, fetch: issuer.fetch, now: issuer.now, ...context },
   )
 }
+
+/** A guard that takes what is taken where nothing is said. */
+export const guard = guardWith()
+
+/** What that guard says of a request. */
+export async function judge(changes: Changes = {}, needs?: Needs) {
+  return reasonOf(await guard.judge(request(changes), needs))
+}
+
+/** The certificate of the client as it arrives in a handshake, and its thumbprint. */
+export const { presented: own, thumbprint } = await presentCertificate()
 
 /** A token that is bound to the key. */
 export const bound = issuer.accessToken({ claims: { cnf: { jkt: key.thumbprint } } })
@@ -83,8 +94,7 @@ export async function admitted(verdict: Promise<Verdict>): Promise<Admitted> {
   return it
 }
 
-/** A certificate as it arrives in a handshake, and its thumbprint. */
-export async function presentCertificate() {
+async function presentCertificate() {
   const pair = await createClientCertificate({ name: 'client', keyType: 'P-256' }, { now: issuer.now })
   const presented = await presentInHandshake(pair)
   if (!presented) throw new Error('no certificate arrived')

@@ -1,41 +1,29 @@
 import { hash } from 'node:crypto'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { PresentedCertificate } from '../foundation/certificate-facts.ts'
 import type { Reason } from '../oauth/refusal.ts'
 import { proofAlgorithms } from '../proof/dpop.ts'
 import { generateTestKey, testNow } from '../testing/issuer.ts'
 import { createTestProofKey, type ProofOverrides, signProof } from '../testing/proofs.ts'
-import type { GuardReport, Needs } from './guard.ts'
+import type { GuardReport } from './guard.ts'
 import {
   bound,
   type Changes,
   declined,
   foreign,
+  guard,
   guardWith,
   issuer,
+  judge,
   key,
-  presentCertificate,
+  own,
   proving,
   reasonOf,
   request,
+  thumbprint,
   url,
 } from './guard-dpop.fixture.ts'
 import type { GuardOptions } from './policy.ts'
-
-const guard = guardWith()
-
-async function judge(changes: Changes = {}, needs?: Needs) {
-  return reasonOf(await guard.judge(request(changes), needs))
-}
-
-let own: PresentedCertificate
-let thumbprint: string
-
-beforeAll(async () => {
-  const { presented, thumbprint: its } = await presentCertificate()
-  own = presented
-  thumbprint = its
-})
 
 const forms = {
   JWT: (claims: object) => issuer.accessToken({ claims: { ...claims } }),

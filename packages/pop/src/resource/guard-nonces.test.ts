@@ -1,32 +1,22 @@
-import { beforeAll, describe, expect, it } from 'vitest'
-import type { PresentedCertificate } from '../foundation/certificate-facts.ts'
+import { describe, expect, it } from 'vitest'
 import { createMemoryReplay } from '../proof/replay.ts'
 import { testNow } from '../testing/issuer.ts'
 import { signProof } from '../testing/proofs.ts'
 import {
   admitted,
   declined,
+  guard,
   guardWith,
   issuer,
   key,
-  presentCertificate,
+  own,
   proving,
   reasonOf,
   request,
+  thumbprint,
   url,
 } from './guard-dpop.fixture.ts'
 import type { GuardOptions } from './policy.ts'
-
-const guard = guardWith()
-
-let own: PresentedCertificate
-let thumbprint: string
-
-beforeAll(async () => {
-  const { presented, thumbprint: its } = await presentCertificate()
-  own = presented
-  thumbprint = its
-})
 
 describe('RFC 9449 §9 nonces of an API', () => {
   const nonceKey = new Uint8Array(32).fill(7)

@@ -1,37 +1,23 @@
-import { beforeAll, describe, expect, it } from 'vitest'
-import type { PresentedCertificate } from '../foundation/certificate-facts.ts'
+import { describe, expect, it } from 'vitest'
 import { createMemoryReplay, type Replay } from '../proof/replay.ts'
 import { testNow } from '../testing/issuer.ts'
 import { signProof } from '../testing/proofs.ts'
-import type { GuardReport, Needs } from './guard.ts'
+import type { GuardReport } from './guard.ts'
 import {
   bound,
-  type Changes,
   foreign,
+  guard,
   guardWith,
   issuer,
+  judge,
   key,
-  presentCertificate,
+  own,
   proving,
   reasonOf,
   request,
+  thumbprint,
   url,
 } from './guard-dpop.fixture.ts'
-
-const guard = guardWith()
-
-async function judge(changes: Changes = {}, needs?: Needs) {
-  return reasonOf(await guard.judge(request(changes), needs))
-}
-
-let own: PresentedCertificate
-let thumbprint: string
-
-beforeAll(async () => {
-  const { presented, thumbprint: its } = await presentCertificate()
-  own = presented
-  thumbprint = its
-})
 
 describe('RFC 9449 §11.1 a proof is used once', () => {
   it('[RFC9449-11.1-2] by one of 64 at once', async () => {
