@@ -73,8 +73,10 @@ export interface Secrets {
   matches(client: Client | undefined, presented: string): Awaitable<boolean>
 }
 
-/** Counts failures by client and address, bounded. */
+/** Counts failures by client and address, bounded; or, by `take`, what may be had only so often. */
 export interface Attempts {
+  /** Counts one, unless none is left. @throws Refused as {@link Attempts.requireLeft} */
+  take(client: string, address: string | undefined): void
   /** @throws Refused for the reason that belongs to what is counted: `client_attempts_exhausted`, `dpop_proofs_exhausted` */
   requireLeft(client: string, address: string | undefined): void
   failed(client: string, address: string | undefined): void

@@ -60,6 +60,16 @@ describe('failed attempts', () => {
   })
 })
 
+describe('what may be had only so often', () => {
+  it('is had up to the limit, and not once more until the window ends', () => {
+    const { attempts, clock } = failing(0)
+    for (let taken = 0; taken < mostFailures; taken++) attempts.take('client', 'here')
+    expect(reasonOf(() => attempts.take('client', 'here'))).toBe(reason)
+    clock.now += window
+    expect(reasonOf(() => attempts.take('client', 'here'))).toBeUndefined()
+  })
+})
+
 function failing(times: number, address = 'here') {
   const clock = { now: 1_800_000_000 }
   const attempts = createAttempts(() => clock.now, authenticationLimit)

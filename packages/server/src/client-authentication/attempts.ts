@@ -49,27 +49,34 @@ const mostPairs = 10_000
 /** Counts failures by name and address, so that nobody locks a client or a person out from elsewhere. */
 export function createAttempts(now: Clock, { mostFailures, window, reason }: AttemptsLimit): Attempts {
   const failures = new Map<string, { count: number; readonly until: Seconds }>()
+  const requireLeft = (key: string): void => {
+    const seen = failures.get(key)
+    const left = seen ? seen.until - now() : 0
+    // More than a window is left where the clock was put back.
+    if (seen && left > 0 && left <= window && seen.count >= mostFailures)
+      throw new Refused(reason, refusals[reason].error === 'too_many_requests' ? { retryAfter: Math.ceil(left) } : {})
+  }
+  const count = (key: string): void => {
+    const seen = failures.get(key)
+    if (seen && seen.until > now() && seen.until <= now() + window) {
+      seen.count++
+      return
+    }
+    failures.delete(key)
+    failures.set(key, { count: 1, until: now() + window })
+    const [oldest] = failures.keys()
+    if (failures.size > mostPairs && oldest !== undefined) failures.delete(oldest)
+  }
   return {
-    requireLeft(client, address) {
-      if (failures.size === 0) return
-      const seen = failures.get(pair(client, address))
-      const left = seen ? seen.until - now() : 0
-      // More than a window is left where the clock was put back.
-      if (seen && left > 0 && left <= window && seen.count >= mostFailures)
-        throw new Refused(reason, refusals[reason].error === 'too_many_requests' ? { retryAfter: Math.ceil(left) } : {})
-    },
-    failed(client, address) {
+    take(client, address) {
       const key = pair(client, address)
-      const seen = failures.get(key)
-      if (seen && seen.until > now() && seen.until <= now() + window) {
-        seen.count++
-        return
-      }
-      failures.delete(key)
-      failures.set(key, { count: 1, until: now() + window })
-      const [oldest] = failures.keys()
-      if (failures.size > mostPairs && oldest !== undefined) failures.delete(oldest)
+      requireLeft(key)
+      count(key)
     },
+    requireLeft(client, address) {
+      if (failures.size > 0) requireLeft(pair(client, address))
+    },
+    failed: (client, address) => count(pair(client, address)),
   }
 }
 

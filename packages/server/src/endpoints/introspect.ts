@@ -37,14 +37,9 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const found = await findPresentedToken(text, context)
   const standing = found && isFor(client, found) ? await findStanding(found, context) : undefined
   if (found && standing) return await respond(describe(found, standing, context), client, inbound, context)
-  countGuess(client, inbound, context)
+  // Only inactive tokens are counted: who floods an API with garbage does not stop it from serving others.
+  context.guesses.take(client.client_id, inbound.address)
   return await respond({ active: false }, client, inbound, context)
-}
-
-/** Only inactive tokens are counted and declined: who floods an API with garbage does not stop it from serving others. */
-function countGuess({ client_id }: Client, { address }: Inbound, { guesses }: Context): void {
-  guesses.requireLeft(client_id, address)
-  guesses.failed(client_id, address)
 }
 
 /** An API asks about tokens for itself, a client about its own; nobody else learns anything. RFC 7662 §4. */

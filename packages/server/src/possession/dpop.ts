@@ -54,8 +54,7 @@ async function judge(
   { client, accessToken }: { readonly client: Client; readonly accessToken?: string },
   { settings, dpop, proofs }: Context,
 ): Promise<Shown> {
-  proofs.requireLeft(client.client_id, address)
-  proofs.failed(client.client_id, address)
+  proofs.take(client.client_id, address)
   const policy = { algorithms: settings.dpop.algorithms, nonces: noncesFor(client, settings.dpop) }
   const { use, ...shown } = await verifyDpopProof(headers.dpop ?? [], { method, url, accessToken }, policy, dpop)
   return { ...shown, uses: [{ kind: 'proof', ...use }] }

@@ -14,8 +14,7 @@ export function requireInitialAccess(inbound: Inbound, { settings, attempts, reg
   const shown = `sha256:${handleHash(requireBearer(inbound, attempts))}`
   const known = (settings.registration?.initialAccessTokens ?? []).filter((each) => equalInConstantTime(shown, each))
   if (known.length === 0) throw refuse(inbound, attempts)
-  registrations.requireLeft(shown, inbound.address)
-  registrations.failed(shown, inbound.address)
+  registrations.take(shown, inbound.address)
 }
 
 /** A client that manages its own registration, and the token that it showed. */
