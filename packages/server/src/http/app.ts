@@ -111,7 +111,7 @@ export function createApp(
         url: path,
         async handler(request, reply) {
           const arrival = arrivalOf(request.raw)
-          requirePath(path, request.raw)
+          requirePath(path, request)
           if (arrival.aliasesOnly && !endpoint.aliased) throw new Refused('endpoint_unknown')
           return send(await endpoint.handle(inboundOf(request.raw, arrival, bodyOf(request)), context), request, reply)
         },
@@ -148,13 +148,13 @@ function pairsOf({ query }: FastifyRequest): [string, string][] {
 
 /** The path as it was written. */
 function addressOf({ raw: { url = '' } }: Pick<FastifyRequest, 'raw'>): string {
-  return url.split('?')[0] ?? ''
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
 }
 
 /** The router decodes and forgives; a protocol's address is written in one way. RFC 3986 §6.2. */
-function requirePath(path: string, { url = '' }: IncomingMessage): void {
-  const query = url.indexOf('?')
-  if ((query < 0 ? url : url.slice(0, query)) !== path) throw new Refused('endpoint_unknown')
+function requirePath(path: string, request: FastifyRequest): void {
+  if (addressOf(request) !== path) throw new Refused('endpoint_unknown')
 }
 
 function translate(error: FastifyError | Error): Refused {
