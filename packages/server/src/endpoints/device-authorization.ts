@@ -9,8 +9,7 @@ import { earlyBindingOf, type Proven, prove } from '../possession/prove.ts'
 import { useUp } from '../tokens/access-token.ts'
 import { createHandle, handleHash } from '../tokens/handle.ts'
 import { createUserCode, userCodeHash } from '../tokens/user-code.ts'
-import { answering } from './answering.ts'
-import { behindIssuer, type Endpoint, formOf, type Outbound } from './endpoint.ts'
+import { answering, behindIssuer, type Endpoint, formOf, type Outbound } from './endpoint.ts'
 
 /** From the request of the device to the answer of the person. */
 const lifetime: Seconds = 600

@@ -1,5 +1,6 @@
 import { decodeForm, type Inbound, type Parameters, parseParameters, Refused } from '@holdfast/pop'
 import type { Context } from '../context.ts'
+import type { Proven } from '../possession/prove.ts'
 import type { Settings } from '../settings.ts'
 
 /** An answer as data. */
@@ -39,6 +40,11 @@ export const uncacheable = {
   'cache-control': 'no-store',
   pragma: 'no-cache',
 } as const
+
+/** The headers of an answer to a request that may have shown a key: the next nonce is in it. RFC 9449 §8.2. */
+export function answering({ nextNonce }: Pick<Proven, 'nextNonce'>): Readonly<Record<string, string>> {
+  return nextNonce === undefined ? uncacheable : { ...uncacheable, 'dpop-nonce': nextNonce }
+}
 
 /** Where an endpoint lies that has one address behind the issuer. */
 export function behindIssuer(path: string): Endpoint['paths'] {

@@ -6,8 +6,7 @@ import { authenticate } from '../client-authentication/authenticate.ts'
 import type { Context } from '../context.ts'
 import { earlyBindingOf, type Proven, prove } from '../possession/prove.ts'
 import { useUp } from '../tokens/access-token.ts'
-import { answering } from './answering.ts'
-import { behindIssuer, type Endpoint, formOf, type Outbound } from './endpoint.ts'
+import { answering, behindIssuer, type Endpoint, formOf, type Outbound } from './endpoint.ts'
 
 /** The endpoint where clients push authorization requests before the browser comes. RFC 9126 §2. */
 export const pushedAuthorization: Endpoint = {

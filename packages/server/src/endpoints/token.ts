@@ -5,9 +5,8 @@ import { grants, redeem } from '../grants/redeem.ts'
 import { tokenExchange } from '../grants/token-exchange.ts'
 import { type Proven, prove } from '../possession/prove.ts'
 import { type Issued, issue } from '../tokens/access-token.ts'
-import { answering } from './answering.ts'
 import { authenticationMetadata } from './authentication-metadata.ts'
-import { behindIssuer, type Endpoint, formOf, type Outbound } from './endpoint.ts'
+import { answering, behindIssuer, type Endpoint, formOf, type Outbound } from './endpoint.ts'
 
 /** The token endpoint. RFC 6749 §3.2. */
 export const token: Endpoint = {

@@ -19,8 +19,7 @@ import { requireProof } from '../possession/dpop.ts'
 import type { Proven } from '../possession/prove.ts'
 import { useUp } from '../tokens/access-token.ts'
 import { findPresentedToken, findStanding, type PresentedToken } from '../tokens/presented-token.ts'
-import { answering } from './answering.ts'
-import { behindIssuer, type Endpoint, type Outbound, uncacheable } from './endpoint.ts'
+import { answering, behindIssuer, type Endpoint, type Outbound, uncacheable } from './endpoint.ts'
 import { renderRefusal } from './refusal.ts'
 
 /**
