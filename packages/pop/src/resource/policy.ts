@@ -137,7 +137,9 @@ function parseDpop({
     throw new TypeError('dpop.nonceKey: is not 32 bytes. Write a Uint8Array of 32 random bytes.')
   }
   if (replay !== undefined && typeof replay.use !== 'function') {
-    throw new TypeError('dpop.replay: has no use. Write createSqliteReplay(file) or createSqlReplay(query).')
+    throw new TypeError(
+      'dpop.replay: has no use. Write createSqliteReplay(file), createSqlReplay(query) or createRedisReplay(redis).',
+    )
   }
   return {
     algorithms,
