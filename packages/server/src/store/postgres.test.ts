@@ -70,6 +70,32 @@ requirePrograms('postgres')('a store in PostgreSQL', () => {
     }
   })
 
+  it('loses no signing key of nodes that make and rotate them at the same time', async () => {
+    for (let round = 0; round < 5; round++) {
+      const url = await server.createDatabase()
+      const first = await open(url)
+      const nodes = [first, await open(url)]
+      const algorithms = ['ES256', 'EdDSA', 'PS256', 'ML-DSA-65'] as const
+      const newKey = (algorithm: (typeof algorithms)[number], name: string) =>
+        ({ kid: `${algorithm} ${name}`, algorithm, publicJwk: '{}', sealed: '', created: 0 }) as const
+      const atOnce = <Answer>(change: (node: Store, algorithm: (typeof algorithms)[number]) => Promise<Answer>) =>
+        Promise.all(algorithms.map((algorithm, index) => change(nodes[index % 2] ?? first, algorithm)))
+      await atOnce((node, algorithm) =>
+        node.ensureSigningKeys([
+          { ...newKey(algorithm, 'first'), stage: 'active', since: 0 },
+          { ...newKey(algorithm, 'second'), stage: 'next' },
+        ]),
+      )
+      const fresh = (algorithm: (typeof algorithms)[number]) =>
+        ({ ...newKey(algorithm, 'third'), stage: 'next' }) as const
+      const rotated = await atOnce((node, algorithm) =>
+        node.rotateSigningKey({ algorithm, now: 1, expires: 2, fresh: fresh(algorithm) }),
+      )
+      expect(rotated).toEqual([true, true, true, true])
+      expect(await first.listSigningKeys()).toHaveLength(12)
+    }
+  })
+
   it('waits for the disk, whatever the database is set to', async () => {
     const url = await server.createDatabase()
     await ask(url, `alter database "${new URL(url).pathname.slice(1)}" set synchronous_commit = off`)

@@ -13,8 +13,8 @@ export async function listSigningKeys(db: Kysely<Schema>): Promise<readonly Sign
 
 /** Inserts each candidate whose algorithm has no key in the candidate's stage yet. */
 export async function ensureSigningKeys(db: Kysely<Schema>, candidates: readonly SigningKey[]): Promise<void> {
-  for (const candidate of candidates) await insert(db, candidate)
   await countChange(db)
+  for (const candidate of candidates) await insert(db, candidate)
 }
 
 /** Active becomes retired, next becomes active, and the fresh one next; or nothing happens when there is no next one. */
@@ -22,6 +22,7 @@ export async function rotateSigningKey(
   db: Kysely<Schema>,
   { algorithm, now, expires, fresh, since = now }: Parameters<Store['rotateSigningKey']>[0],
 ): Promise<boolean> {
+  await countChange(db)
   const retired = await db
     .updateTable('signing_key')
     .set({ stage: 'retired', since: now, expires })
@@ -38,7 +39,6 @@ export async function rotateSigningKey(
     .executeTakeFirst()
   if (numUpdatedRows === 0n) throw new Undone(false)
   await insert(db, fresh)
-  await countChange(db)
   return true
 }
 
@@ -47,12 +47,13 @@ export async function revokeSigningKey(
   db: Kysely<Schema>,
   { kid, now, fresh }: Parameters<Store['revokeSigningKey']>[0],
 ): Promise<boolean> {
+  await countChange(db)
   const revoked = await db
     .deleteFrom('signing_key')
     .where('kid', '=', kid)
     .returning(['algorithm', 'stage'])
     .executeTakeFirst()
-  if (!revoked) return false
+  if (!revoked) throw new Undone(false)
   if (revoked.stage === 'active') {
     await db
       .updateTable('signing_key')
@@ -62,10 +63,10 @@ export async function revokeSigningKey(
       .execute()
   }
   if (revoked.stage !== 'retired') await insert(db, fresh)
-  await countChange(db)
   return true
 }
 
+/** Each takes the next position: who changes keys counts the change first, which makes others wait. */
 async function insert(db: Kysely<Schema>, key: SigningKey): Promise<void> {
   const { kid, algorithm, stage, publicJwk: public_jwk, sealed, created } = key
   await db

@@ -2,7 +2,7 @@ import type { Seconds } from '@holdfast/pop'
 import type { Kysely } from 'kysely'
 import type { Schema } from '../schema.ts'
 
-/** Lets other processes notice a change of what they keep in memory. Part of the change. */
+/** Lets other processes notice a change of what they keep in memory. Part of the change: the next one waits until it ends. */
 export async function countChange(db: Kysely<Schema>): Promise<void> {
   await db
     .updateTable('state')
