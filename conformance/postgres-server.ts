@@ -2,11 +2,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { accessSync, chmodSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import process from 'node:process'
 import { Client } from 'pg'
+import { lastingPort } from './lasting-port.ts'
 
 /** For tests: a PostgreSQL server of one's own, on a free loopback port, with data that is thrown away. */
 export interface PostgresServer {
@@ -41,7 +41,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-postgres-'))
   chmodSync(folder, 0o755)
   const data = join(folder, 'data')
-  const port = await freePort()
+  const port = await lastingPort()
   if (isRoot()) execFileSync('chown', ['-R', '65534:65534', folder])
   run([join(programs, 'initdb'), '-D', data, '-U', 'holdfast', '-A', 'trust', '-E', 'UTF8', '--locale=C', '-N'])
 
@@ -142,15 +142,4 @@ async function query(port: number, text: string): Promise<void> {
   } finally {
     await client.end().catch(() => {})
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address()
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 }

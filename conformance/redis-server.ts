@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import process from 'node:process'
+import { lastingPort } from './lasting-port.ts'
 
 /** For tests: a Redis server of one's own, on a free loopback port. What it holds is gone with it. */
 export interface RedisServer {
@@ -21,7 +21,7 @@ export interface RedisServer {
 /** For tests: starts a server. It ends with this process, whatever happens to it. */
 export async function startRedis(...options: readonly string[]): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-redis-'))
-  const port = await freePort()
+  const port = await lastingPort()
   const start = async (): Promise<ChildProcess> => {
     const settings = ['--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder, ...options]
     const [command = '', ...parameters] = bound(['redis-server', '--port', String(port), ...settings])
@@ -96,22 +96,3 @@ function isReached(port: number): Promise<boolean> {
     })
   })
 }
-
-/** One whose neighbour 10,000 above is free too, where a cluster's nodes speak to each other, and none that systems lend out. */
-async function freePort(): Promise<number> {
-  for (let port = 11_000 + (process.pid % 1000) * 10; ; port++) {
-    if (taken.has(port) || !(await isFree(port)) || !(await isFree(port + 10_000))) continue
-    taken.add(port)
-    return port
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.once('error', () => resolve(false))
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-  })
-}
-
-const taken = new Set<number>()
