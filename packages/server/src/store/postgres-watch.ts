@@ -55,12 +55,20 @@ export function watchChanges({
     const client = await pool.connect()
     ear = client
     client.on('notification', () => void look())
-    client.once('error', (cause) => {
-      ear = undefined
-      client.release(true)
-      if (!closed) report({ level: 'warn', event: 'store_deaf', cause })
+    client.on('error', (cause) => {
+      if (ear === client) report({ level: 'warn', event: 'store_deaf', cause })
+      lose(client)
     })
-    await client.query(`listen ${changesChannel}`)
+    await client.query(`listen ${changesChannel}`).catch((cause: unknown) => {
+      lose(client)
+      throw cause
+    })
+  }
+  /** Once: a connection can break in several ways at the same time. */
+  const lose = (client: PoolClient | undefined): void => {
+    if (!client || ear !== client) return
+    ear = undefined
+    client.release(true)
   }
 
   void look()
@@ -71,8 +79,7 @@ export function watchChanges({
       closed = true
       clearInterval(poll)
       await looking
-      ear?.release(true)
-      ear = undefined
+      lose(ear)
     },
   }
 }
