@@ -6,15 +6,7 @@ import type { AdministrationContext } from './administration/administration-cont
 import { rotateOldKeys } from './administration/keys.ts'
 import { createSigner } from './administration/signer.ts'
 import { ensureSigningKeys } from './administration/signing-keys.ts'
-import {
-  authenticationLimit,
-  codeLimit,
-  createAttempts,
-  introspectionLimit,
-  proofLimit,
-  registrationLimit,
-  userCodeLimit,
-} from './client-authentication/attempts.ts'
+import { createCounters } from './client-authentication/attempts.ts'
 import { createClients } from './client-authentication/clients.ts'
 import { createSecrets } from './client-authentication/secrets.ts'
 import { createTurns } from './client-authentication/stretched.ts'
@@ -148,12 +140,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     people: people ?? (await openPeople(settings, { now, random, turns })),
     upstreams: await openUpstreams(settings),
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
-    proofs: createAttempts(now, proofLimit(settings.dpop.proofsPerMinute)),
-    attempts: createAttempts(now, authenticationLimit),
-    guesses: createAttempts(now, introspectionLimit),
-    codeTries: createAttempts(now, codeLimit),
-    userCodeGuesses: createAttempts(now, userCodeLimit),
-    registrations: createAttempts(now, registrationLimit),
+    ...createCounters(now, settings.dpop),
     pairwise: createPairwise(encryptionKey),
     ...(metrics && { issued: metrics.issued }),
     dpop: createDpopContext(nonceKeyOf(encryptionKey), { now, primitives: nodePrimitives }),

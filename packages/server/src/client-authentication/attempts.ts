@@ -1,5 +1,6 @@
 import { type Clock, type Reason, Refused, refusals, type Seconds } from '@holdfast/pop'
-import type { Attempts } from '../context.ts'
+import type { Attempts, Context } from '../context.ts'
+import type { Settings } from '../settings.ts'
 
 /** How many failures of one name from one address are answered within a window, and why the next one is not. */
 export interface AttemptsLimit {
@@ -16,14 +17,14 @@ export const authenticationLimit: AttemptsLimit = {
 }
 
 /** Introspected tokens that are not active: an API under attack asks about many. RFC 7662 §4. */
-export const introspectionLimit: AttemptsLimit = {
+const introspectionLimit: AttemptsLimit = {
   mostFailures: 1000,
   window: 60,
   reason: 'introspection_guesses_exhausted',
 }
 
 /** DPoP proofs, right or wrong: each costs a signature, and is remembered while it could pass. RFC 9449 §11.1. */
-export function proofLimit(perMinute: number): AttemptsLimit {
+function proofLimit(perMinute: number): AttemptsLimit {
   return { mostFailures: perMinute, window: 60, reason: 'dpop_proofs_exhausted' }
 }
 
@@ -31,13 +32,13 @@ export function proofLimit(perMinute: number): AttemptsLimit {
 export const passwordLimit: AttemptsLimit = { mostFailures: 10, window: 300, reason: 'person_attempts_exhausted' }
 
 /** Tries with a code by another client or with a wrong verifier: the fifth ends it, which lives no longer than this. */
-export const codeLimit: AttemptsLimit = { mostFailures: 5, window: 60, reason: 'code_tries_exhausted' }
+const codeLimit: AttemptsLimit = { mostFailures: 5, window: 60, reason: 'code_tries_exhausted' }
 
 /** User codes that no device shows, by address. RFC 8628 §5.1. */
-export const userCodeLimit: AttemptsLimit = { mostFailures: 10, window: 300, reason: 'user_code_guesses_exhausted' }
+const userCodeLimit: AttemptsLimit = { mostFailures: 10, window: 300, reason: 'user_code_guesses_exhausted' }
 
 /** Clients that register themselves, by initial access token: who needs more asks the operator. */
-export const registrationLimit: AttemptsLimit = {
+const registrationLimit: AttemptsLimit = {
   mostFailures: 100,
   window: 3600,
   reason: 'registrations_exhausted',
@@ -45,6 +46,21 @@ export const registrationLimit: AttemptsLimit = {
 
 /** So many pairs of name and address are remembered; the oldest are forgotten. */
 const mostPairs = 10_000
+
+/** What a server counts. */
+type Counters = Pick<Context, 'proofs' | 'attempts' | 'guesses' | 'codeTries' | 'userCodeGuesses' | 'registrations'>
+
+/** Creates all that a server counts by client and address. */
+export function createCounters(now: Clock, { proofsPerMinute }: Pick<Settings['dpop'], 'proofsPerMinute'>): Counters {
+  return {
+    proofs: createAttempts(now, proofLimit(proofsPerMinute)),
+    attempts: createAttempts(now, authenticationLimit),
+    guesses: createAttempts(now, introspectionLimit),
+    codeTries: createAttempts(now, codeLimit),
+    userCodeGuesses: createAttempts(now, userCodeLimit),
+    registrations: createAttempts(now, registrationLimit),
+  }
+}
 
 /** Counts failures by name and address, so that nobody locks a client or a person out from elsewhere. */
 export function createAttempts(now: Clock, { mostFailures, window, reason }: AttemptsLimit): Attempts {
