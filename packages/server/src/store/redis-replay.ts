@@ -34,17 +34,9 @@ export async function openRedisReplay(
 ): Promise<ReplayMemory> {
   const redis = connect(addresses, isCluster)
   const replay = createRedisReplay(redis)
-  let told = 0
-  const tell = (cause: unknown) => {
-    if (Date.now() - told < tellEvery) return
-    told = Date.now()
-    report({ level: 'warn', event: 'replay_unavailable', cause })
-  }
+  const tell = seldom(report)
   redis.on('error', tell)
-  const first = Promise.withResolvers<void>()
-  redis.once('ready', first.resolve)
-  setTimeout(first.resolve, connection.connectTimeout).unref()
-  await first.promise
+  await firstConnection(redis)
 
   let unfit: unknown
   const look = async (): Promise<void> => {
@@ -75,6 +67,24 @@ export async function openRedisReplay(
       redis.disconnect()
     },
   }
+}
+
+/** An outage is told, and not with every request. */
+function seldom(report: (report: Report) => void): (cause: unknown) => void {
+  let told = 0
+  return (cause) => {
+    if (Date.now() - told < tellEvery) return
+    told = Date.now()
+    report({ level: 'warn', event: 'replay_unavailable', cause })
+  }
+}
+
+/** Waits until the server is there, or is not. */
+async function firstConnection(redis: Redis | Cluster): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  redis.once('ready', resolve)
+  setTimeout(resolve, connection.connectTimeout).unref()
+  await promise
 }
 
 function connect(addresses: readonly string[], isCluster: boolean): Redis | Cluster {
