@@ -227,7 +227,8 @@ function requireUrl(htu: string, url: string): string {
 
 /**
  * Where a nonce counts, it says when the proof was made, and `iat` nothing. RFC 9449 §4.3 (11), §11.1.
- * @returns when the proof was made, and until when it would pass: so long its use is remembered
+ * @returns when the proof was made, and until when it would pass, also with the other way of telling its age, which
+ * another guard or node may have: so long its use is remembered
  */
 async function requireFresh(
   { iat, exp, nbf, nonce }: ProofClaims,
@@ -243,7 +244,8 @@ async function requireFresh(
     if (nonce === undefined) throw new Refused('dpop_nonce_missing', { nonce: await nonces.issue(at) }) // (10)
     const made = typeof nonce === 'string' ? await nonces.find(nonce, at) : undefined
     if (made === undefined) throw new Refused('dpop_nonce_unknown', { nonce: await nonces.issue(at) }) // (10)
-    return { made, until: made + nonceLifetime, nextNonce: await nonces.issue(at) }
+    const until = Math.max(made + nonceLifetime, Math.min(Math.ceil(iat), at + proofAhead) + proofLifetime)
+    return { made, until, nextNonce: await nonces.issue(at) }
   }
   const isStale = at - iat > proofLifetime
   if (isStale || iat - at > proofAhead) {
@@ -252,7 +254,8 @@ async function requireFresh(
     if (policy === 'on-skew') throw new Refused('dpop_skewed', { ...seen, nonce: await nonces.issue(at) })
     throw new Refused(isStale ? 'dpop_stale' : 'dpop_early', seen)
   }
-  return { made: iat, until: Math.ceil(iat) + proofLifetime }
+  const until = Math.ceil(iat) + proofLifetime
+  return { made: iat, until: nonce === undefined ? until : Math.max(until, at + nonceLifetime) }
 }
 
 async function requireToken(ath: unknown, accessToken: string, primitives: Pick<Primitives, 'sha256'>): Promise<void> {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { nodePrimitives } from '../node/primitives.ts'
+import { createDpopNonces } from '../proof/dpop-nonce.ts'
 import { createMemoryReplay, type Replay } from '../proof/replay.ts'
 import { testNow } from '../testing/issuer.ts'
 import { signProof } from '../testing/proofs.ts'
@@ -50,6 +52,28 @@ describe('RFC 9449 §11.1 a proof is used once', () => {
       const asked = request()
       const [first, second] = i % 2 ? nodes.toReversed() : nodes
       expect(first && reasonOf(await first.judge(asked))).toBe('admitted')
+      expect(second && reasonOf(await second.judge(asked))).toBe('dpop_replayed')
+    }
+  })
+
+  it('nor by a guard that tells the age of a proof in the other way', async () => {
+    let now = testNow
+    const replay = createMemoryReplay()
+    const nonceKey = new Uint8Array(32)
+    const [byIat, byNonce] = (['off', 'required'] as const).map((nonces) =>
+      guardWith({ dpop: { replay, nonces, nonceKey } }, { now: () => now }),
+    )
+    const nonce = await createDpopNonces(nonceKey, nodePrimitives).issue(testNow)
+    for (const [first, second, iat, later] of [
+      [byIat, byNonce, testNow, testNow + 100],
+      [byNonce, byIat, testNow + 310, testNow + 301],
+    ] as const) {
+      const asked = proving({ nonce }, { claims: { iat } })
+      now = first === byIat ? testNow : testNow + 300
+      expect(first && reasonOf(await first.judge(asked))).toBe('admitted')
+      now = later
+      // Another use lets the memory forget what has ended.
+      await byIat?.judge(proving({}, { claims: { iat: now } }))
       expect(second && reasonOf(await second.judge(asked))).toBe('dpop_replayed')
     }
   })
