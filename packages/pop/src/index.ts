@@ -27,7 +27,7 @@ export {
   openidConfigurationUrl,
   protectedResourceMetadataUrl,
 } from './oauth/well-known.ts'
-export { isAcceptableKey, verifyCertificate } from './proof/certificate.ts'
+export { asTokenRefusal, isAcceptableKey, verifyCertificate } from './proof/certificate.ts'
 export {
   type Confirmation,
   confirmationOf,

@@ -28,6 +28,13 @@ export function verifyCertificate(
   return vouch<CertificatePossession>({ member: 'x5t#S256', thumbprint, publicKeyThumbprint })
 }
 
+/** Where a token is presented, an unacceptable certificate makes the token unacceptable, whatever is wrong with it. RFC 8705 §3. */
+export function asTokenRefusal(refused: Refused): Refused {
+  const { reason } = refused
+  if (!reason.startsWith('certificate_')) return refused
+  return new Refused('confirmation_certificate_unacceptable', { seen: reason, cause: refused })
+}
+
 /** Says whether a certificate's key is of a kind and size that we accept. RFC 8705 §7.4. */
 export function isAcceptableKey(key: CertificateKey): boolean {
   switch (key.type) {

@@ -3,6 +3,7 @@ import type { Fetch } from '../foundation/get-json.ts'
 import type { Inbound } from '../foundation/inbound.ts'
 import type { Primitives } from '../foundation/primitives.ts'
 import { type Reason, Refused, refusals } from '../oauth/refusal.ts'
+import { asTokenRefusal } from '../proof/certificate.ts'
 import { type Confirmation, requireConfirmed, requireScheme } from '../proof/confirmation.ts'
 import { requireFirstUse } from '../proof/replay.ts'
 import { type AccessToken, requireForUs, type TokenForm, type TokenReader } from './access-token.ts'
@@ -119,7 +120,7 @@ export function createGuard(options: GuardOptions, surroundings: GuardContext): 
   }
 
   function decline(cause: unknown, { looked, inbound, needs = {} }: Refusal): Declined {
-    const refused = asRefusedHere(cause)
+    const refused = cause instanceof Refused ? asTokenRefusal(cause) : new Refused('server_error', { cause })
     if (refused.reason === 'replay_unavailable') replayFailed(refused.cause)
     context.report(reportOf(refused))
     const isReadable = inbound !== undefined && refused.reason !== 'server_error'
@@ -171,13 +172,6 @@ function requireScope({ scope }: AccessToken, needed: readonly string[]): void {
   if (!needed.every((each) => scope.includes(each))) {
     throw new Refused('scope_insufficient', { expected: needed.join(' '), seen: scope.join(' ') })
   }
-}
-
-/** At an API an unacceptable certificate makes the token unacceptable, whatever is wrong with it. RFC 8705 §3. */
-function asRefusedHere(cause: unknown): Refused {
-  if (!(cause instanceof Refused)) return new Refused('server_error', { cause })
-  if (!cause.reason.startsWith('certificate_')) return cause
-  return new Refused('confirmation_certificate_unacceptable', { seen: cause.reason, cause })
 }
 
 function createReaders(

@@ -1,4 +1,5 @@
 import {
+  asTokenRefusal,
   type Confirmation,
   findTokenScheme,
   type Inbound,
@@ -115,9 +116,7 @@ function judged(certificate: NonNullable<Inbound['certificate']>, { now, primiti
   try {
     return verifyCertificate(certificate, now(), primitives)
   } catch (cause) {
-    throw cause instanceof Refused
-      ? new Refused('confirmation_certificate_unacceptable', { seen: cause.reason, cause })
-      : cause
+    throw cause instanceof Refused ? asTokenRefusal(cause) : cause
   }
 }
 
