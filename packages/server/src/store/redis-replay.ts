@@ -35,22 +35,22 @@ export async function openRedisReplay(
   const redis = connect(addresses, isCluster)
   const replay = createRedisReplay(redis)
   const tell = seldom(report)
-  redis.on('error', tell)
+  redis.on('error', (cause) => tell(withoutCommand(cause)))
   await firstConnection(redis)
 
-  let unfit: unknown
+  let unfit: Error | undefined
   const look = async (): Promise<void> => {
     try {
       await requireNoEviction(redis)
       await replay.begin(now())
       unfit = undefined
     } catch (cause) {
-      unfit = cause
-      tell(cause)
+      unfit = withoutCommand(cause)
+      tell(unfit)
     }
   }
   await look()
-  if (redis.status === 'ready' && unfit instanceof Error) {
+  if (redis.status === 'ready' && unfit) {
     redis.disconnect()
     throw new SettingsError(`replay.redis: ${unfit.message}`)
   }
@@ -67,6 +67,13 @@ export async function openRedisReplay(
       redis.disconnect()
     },
   }
+}
+
+/** What was wrong, in words: the client's own errors hold the command that failed, and that of signing in the password. */
+function withoutCommand(cause: unknown): Error {
+  if (!(cause instanceof Error)) return new Error(String(cause))
+  const inner = 'lastNodeError' in cause ? { cause: withoutCommand(cause.lastNodeError) } : undefined
+  return new Error(cause.message, inner)
 }
 
 /** An outage is told, and not with every request. */
