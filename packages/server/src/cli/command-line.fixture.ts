@@ -33,13 +33,13 @@ export async function holdfast(directory: string, ...args: string[]) {
   return { code: await main(args, terminal), ...collected }
 }
 
-/** Waits until a process has printed a text. */
-export async function untilPrints(child: ChildProcess, text: string): Promise<void> {
+/** Waits until a process has printed a text, so many times. */
+export async function untilPrints(child: ChildProcess, text: string, times = 1): Promise<void> {
   let seen = ''
   await new Promise<void>((resolve, reject) => {
     child.stdout?.setEncoding('utf8').on('data', (more: string) => {
       seen += more
-      if (seen.includes(text)) resolve()
+      if (seen.split(text).length > times) resolve()
     })
     child.stderr?.setEncoding('utf8').on('data', (more: string) => {
       seen += more

@@ -132,7 +132,7 @@ requirePrograms('postgres')('holdfast serve with examples/postgres.yaml', () => 
     writeFileSync(join(directory, 'away.yaml'), stringify({ ...settings, store }))
     const server = start(directory, 'serve', '--config', 'away.yaml', '--workers', '2')
     onTestFinished(async () => void (await stop(server)))
-    await untilPrints(server, '"event":"worker_ended"')
+    await untilPrints(server, '"event":"worker_ended"', 3)
   })
 
   it.each([
