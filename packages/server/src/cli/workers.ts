@@ -29,14 +29,26 @@ export async function superviseWorkers(count: number, log: (report: Report) => v
   const { promise: failed, reject } = Promise.withResolvers<never>()
   failed.catch(() => {})
   let stopping = false
-  const replace = (worker: Worker, code: number | null) => {
+  const replace = (lost: Pick<Report, 'seen' | 'cause'>): void => {
+    log({ level: 'error', event: 'worker_ended', ...lost })
+    setTimeout(() => stopping || begin(), pause)
+  }
+  const begin = (): void => {
+    try {
+      const worker = cluster.fork()
+      // One that the system cannot start has no pid, and never ends.
+      worker.on('error', (cause) => worker.process.pid ?? replace({ cause }))
+    } catch (cause) {
+      replace({ cause })
+    }
+  }
+  const ended = ({ process: { pid } }: Worker, code: number | null) => {
     if (stopping) return
     if (code === unusable) return reject(new Failure(unusable, 'The workers cannot start: their log says why.'))
-    log({ level: 'error', event: 'worker_ended', seen: `pid ${worker.process.pid}, code ${code}` })
-    setTimeout(() => stopping || cluster.fork(), pause)
+    replace({ seen: `pid ${pid}, code ${code}` })
   }
-  cluster.on('exit', replace)
-  for (let started = 0; started < count; started++) cluster.fork()
+  cluster.on('exit', ended)
+  for (let started = 0; started < count; started++) begin()
   try {
     const signal = await Promise.race([untilStopped(), failed])
     log({ level: 'info', event: 'draining', seen: `${signal}, ${count} workers` })
@@ -44,7 +56,7 @@ export async function superviseWorkers(count: number, log: (report: Report) => v
     stopping = true
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
     await Promise.all(workers.filter((worker) => !worker.isDead()).map(end))
-    cluster.off('exit', replace)
+    cluster.off('exit', ended)
   }
 }
 
