@@ -28,6 +28,7 @@ const key = createTestProofKey()
 const token = issuer.accessToken({ claims: { cnf: { jkt: key.thumbprint } } })
 const url = `${issuer.audience}/v1/orders`
 const express: () => ExpressApp = createRequire(import.meta.url)('express')
+const exposed = 'WWW-Authenticate, DPoP-Nonce, Date, Retry-After'
 const allow = corsHeaders.allowedHeaders.join(', ')
 
 interface ExpressApp extends RequestListener {
@@ -201,10 +202,10 @@ describe.each(Object.entries(adapters))('RFC 9449 §7 over real TLS, behind %s',
       ['Authorization, DPoP'],
     ])
     const refused = await call(port, [...authorization, 'dpop', proof()])
-    expect(refused.headers['access-control-expose-headers']).toEqual(['WWW-Authenticate, DPoP-Nonce'])
+    expect(refused.headers['access-control-expose-headers']).toEqual([exposed])
     const nonce = refused.headers['dpop-nonce']?.[0]
     const served = await call(port, [...authorization, 'dpop', proof(nonce)])
-    expect(served.headers['access-control-expose-headers']).toEqual(['WWW-Authenticate, DPoP-Nonce'])
+    expect(served.headers['access-control-expose-headers']).toEqual([exposed])
   })
 
   it('does not look at a certificate to which nothing is bound, too long a chain among them', async () => {

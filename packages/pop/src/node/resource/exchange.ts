@@ -52,7 +52,7 @@ export function metadataAnswer(
  */
 export const corsHeaders = {
   allowedHeaders: ['Authorization', 'DPoP'] as string[],
-  exposedHeaders: ['WWW-Authenticate', 'DPoP-Nonce'] as string[],
+  exposedHeaders: ['WWW-Authenticate', 'DPoP-Nonce', 'Date', 'Retry-After'] as string[],
 } as const
 
 /**
