@@ -57,6 +57,14 @@ describe('[F08] holdfast backup and restore', () => {
     expect([code, err]).toEqual([66, expect.stringContaining('there already')])
   })
 
+  it('says that the folder of the copy is missing', async () => {
+    const { code, err } = await holdfast(directory, 'backup', 'nowhere/copy.db')
+    expect([code, err]).toEqual([
+      66,
+      expect.stringMatching(/nowhere.copy\.db cannot be made.*or name another file\.\n$/),
+    ])
+  })
+
   it('does not follow a link that somebody has laid there', async () => {
     symlinkSync(file('elsewhere.db'), file('link.db'))
     const { code, err } = await holdfast(directory, 'backup', 'link.db')

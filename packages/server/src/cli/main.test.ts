@@ -34,6 +34,14 @@ describe('holdfast, whatever the command', () => {
     expect((await holdfast(directory, 'token', '--client', 'client', '--nope')).code).toBe(2)
   })
 
+  it('exits 78 for settings that are not there, and says so once', async () => {
+    const { code, err } = await holdfast(directory, 'config', 'check', '--config', 'nowhere.yaml')
+    expect({ code, err }).toEqual({
+      code: 78,
+      err: `holdfast: ${join(directory, 'nowhere.yaml')}: there is no such file.\n`,
+    })
+  })
+
   it('exits 66 for a file that is not there, in one sentence', async () => {
     const { code, err } = await holdfast(directory, 'cert', 'thumbprint', 'nowhere.pem')
     expect({ code, err }).toEqual({ code: 66, err: 'holdfast: nowhere.pem cannot be read: there is no such file.\n' })

@@ -43,7 +43,9 @@ async function importSettings(file: string): Promise<unknown> {
 
 async function parseYaml(file: string): Promise<unknown> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new SettingsError(`${file}: the settings cannot be read: ${reasonOf(cause)}`, { cause })
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+    const why = missing ? 'there is no such file.' : `the settings cannot be read: ${reasonOf(cause)}`
+    throw new SettingsError(`${file}: ${why}`, { cause })
   })
   const document = parseDocument(text)
   const [error] = document.errors

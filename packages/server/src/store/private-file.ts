@@ -14,7 +14,7 @@ export function createPrivateFile(file: string): boolean {
     if (!(cause instanceof Error && 'code' in cause)) throw cause
     if (cause.code === 'EEXIST') return false
     throw new StoreUnusable(
-      `The file ${file} cannot be made (${cause.code}). Make its folder and let this user write there, or write another store.file.`,
+      `The file ${file} cannot be made (${cause.code}). Make its folder and let this user write there, or name another file.`,
       { cause },
     )
   }
