@@ -1,5 +1,5 @@
 // An API on Express that takes only access tokens that are bound to a key: the certificate of the connection, or a DPoP key.
-// Start the servers first: npm run dev. Then: NODE_EXTRA_CA_CERTS=.holdfast/tls/ca.pem node examples/api-express.ts
+// Start the servers first: npm run dev. Then: NODE_EXTRA_CA_CERTS=.holdfast/tls/ca.pem npx node examples/api-express.ts
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { clientCertificateTlsOptions, createGuard, protect, verdictOf } from '@holdfast/pop/resource/express'
@@ -8,7 +8,7 @@ import express from 'express'
 const {
   ISSUER = 'https://localhost:5001',
   API = 'https://localhost:5003',
-  PORT = '5004',
+  PORT = '5005',
   TLS = '.holdfast/tls/server',
 } = process.env
 const guard = createGuard({ issuer: ISSUER, identifier: API, origin: `https://localhost:${PORT}` })

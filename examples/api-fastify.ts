@@ -1,5 +1,5 @@
 // An API on Fastify that takes only access tokens that are bound to a key: the certificate of the connection, or a DPoP key.
-// Start the servers first: npm run dev. Then: NODE_EXTRA_CA_CERTS=.holdfast/tls/ca.pem node examples/api-fastify.ts
+// Start the servers first: npm run dev. Then: NODE_EXTRA_CA_CERTS=.holdfast/tls/ca.pem npx node examples/api-fastify.ts
 import { readFileSync } from 'node:fs'
 import { clientCertificateTlsOptions, createGuard, protect, verdictOf } from '@holdfast/pop/resource/fastify'
 import { fastify } from 'fastify'
@@ -7,7 +7,7 @@ import { fastify } from 'fastify'
 const {
   ISSUER = 'https://localhost:5001',
   API = 'https://localhost:5003',
-  PORT = '5004',
+  PORT = '5005',
   TLS = '.holdfast/tls/server',
 } = process.env
 const guard = createGuard({ issuer: ISSUER, identifier: API, origin: `https://localhost:${PORT}` })

@@ -1,7 +1,7 @@
 // An API in several processes of one machine, which pages of browsers call too: start it more than once, each with a PORT.
 // All share a file that remembers proofs and a key that makes nonces; clients reach them at ORIGIN.
 // Start the servers first: npm run dev. Make the key: head -c 32 /dev/urandom > .holdfast/api-nonce.key
-// Then: NODE_EXTRA_CA_CERTS=.holdfast/tls/ca.pem node examples/api-processes.ts
+// Then: NODE_EXTRA_CA_CERTS=.holdfast/tls/ca.pem npx node examples/api-processes.ts
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
@@ -10,7 +10,7 @@ import { corsHeaders, createGuard, createSqliteReplay, protect, tlsOptions } fro
 const {
   ISSUER = 'https://localhost:5001',
   API = 'https://localhost:5003',
-  PORT = '5004',
+  PORT = '5005',
   ORIGIN = `https://localhost:${PORT}`,
   TLS = '.holdfast/tls/server',
   REPLAY = '.holdfast/api-replay.db',
