@@ -21,7 +21,7 @@ certificate (tls_client_auth), --certificate alone the certificate itself
 
   $ holdfast client add shop --scope api1
   $ holdfast client add till --certificate till.pem --trust-group stores --scope api1
-  $ holdfast client add device --certificate device.pem --scope api1
+  $ holdfast client add sensor --certificate sensor.pem --scope api1
   $ holdfast client add page --method none --dpop-bound \\
       --grant authorization_code --grant refresh_token \\
       --redirect-uri https://app.example.com/ --web-origin https://app.example.com \\

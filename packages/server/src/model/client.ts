@@ -63,7 +63,7 @@ export const clientSchema = z
         'must be sha256:... or $argon2id$...',
       )
       .optional()
-      .describe('The hash of the secret, as `holdfast client add` prints it.'),
+      .describe('The hash of the secret: sha256: and its SHA-256 in base64url where it is random, else argon2id.'),
     jwks: z
       .strictObject({ keys: z.array(jwk).min(1).max(20).refine(haveDistinctNames, 'has two keys with the same kid') })
       .optional()
