@@ -43,9 +43,10 @@ export function watchChanges({
   const read = async (): Promise<void> => {
     try {
       const row = await db.selectFrom('state').select('changes').executeTakeFirst()
+      // The first look may come late: what somebody has kept by then is from before.
       const before = seen
       seen = row?.changes ?? 0
-      if (before !== undefined && before !== seen) for (const listener of listeners) listener()
+      if (before !== seen) for (const listener of listeners) listener()
       if (!ear && !closed) await listen()
     } catch {
       // whoever needs the database reports that it is away

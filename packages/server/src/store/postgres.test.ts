@@ -134,6 +134,21 @@ requirePrograms('postgres')('a store in PostgreSQL', () => {
     expect(reports.map(({ event }) => event)).toContain('store_deaf')
   })
 
+  it('tells them also where the first look has failed', async () => {
+    const url = await server.createDatabase()
+    await (await openPostgresStore({ url })).close()
+    const holder = new Client({ connectionString: url })
+    await holder.connect()
+    onTestFinished(() => holder.end())
+    await holder.query('begin; lock table state')
+    const store = await open(url)
+    const told = Promise.withResolvers<void>()
+    store.watch(() => told.resolve())
+    await new Promise((resolve) => setTimeout(resolve, 1800))
+    await holder.query('update state set changes = changes + 1; commit')
+    await told.promise
+  })
+
   it('is not there while the server is away, and goes on with all that was acknowledged', async () => {
     const url = await server.createDatabase()
     const store = await open(url)
@@ -152,7 +167,7 @@ requirePrograms('postgres')('a store in PostgreSQL', () => {
     const holder = new Client({ connectionString: url })
     holder.on('error', () => {})
     await holder.connect()
-    await holder.query('begin; lock table single_use, state')
+    await holder.query('begin; lock table single_use, client')
     const uncaught: unknown[] = []
     const catching = (cause: unknown) => uncaught.push(cause)
     process.on('uncaughtException', catching)
