@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { basic, declined, type Harness, rowsOf, startServer } from './harness.ts'
 import { openWire, talk, tokenRequest } from './http-wire.ts'
 
@@ -58,6 +58,17 @@ describe('RFC 9110 §9 methods', () => {
     const wire = await openWire(server)
     wire.send('CONNECT api.test:443 HTTP/1.1\r\nhost: api.test\r\n\r\n')
     await wire.ended
+  })
+})
+
+describe('what is reported', () => {
+  it('decides nothing where the log fails', async () => {
+    server.reports.push = () => {
+      throw new Error('The log fails.')
+    }
+    onTestFinished(() => void Reflect.deleteProperty(server.reports, 'push'))
+    expect((await server.token({ client_secret: 'wrong' })).status).toBe(401)
+    expect((await server.token()).status).toBe(200)
   })
 })
 

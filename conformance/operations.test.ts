@@ -133,6 +133,9 @@ requirePrograms('postgres')('readiness, while the database is away', () => {
     const { status, text } = await ask(port, '/readyz')
     expect([status, JSON.parse(text)]).toEqual([503, { ready: false, stage: 'serving', store: 'away' }])
     expect((await ask(port, '/livez')).status).toBe(200)
+    expect((await ask(port, '/metrics')).text).toContain(
+      'holdfast_events_total{event="store_unreachable",level="warn"} ',
+    )
     await postgres.restart()
     expect((await ask(port, '/readyz')).status).toBe(200)
   })

@@ -73,12 +73,13 @@ export async function createAuthorizationServer(
   written: SettingsInput,
   options: ServerOptions = {},
 ): Promise<AuthorizationServer> {
-  const { directory = process.cwd(), now = () => Math.floor(Date.now() / 1000), report = () => {} } = options
+  const { directory = process.cwd(), now = () => Math.floor(Date.now() / 1000) } = options
   const parsed = parseSettings(written)
   const settings = readFiles(parsed, directory)
   if (options.people && settings.people.directory.length > 0)
     throw new SettingsError('people.directory: the application brings its own people. Remove one of the two.')
   const metrics = await openMetrics(settings)
+  const report = reporting(metrics, options)
   await using opened = new AsyncDisposableStack()
   const store = await openStore(settings.store, report)
   opened.defer(() => store.close())
@@ -90,10 +91,7 @@ export async function createAuthorizationServer(
     replay,
     metrics,
     now,
-    report: (each) => {
-      metrics?.report(each)
-      report(each)
-    },
+    report,
     people: options.people,
     reread: () => readListeners(parsed.listen, directory),
   })
@@ -104,6 +102,16 @@ export async function createAuthorizationServer(
       await server.close()
       await resources.disposeAsync()
     },
+  }
+}
+
+/** Counts and tells. A log that fails must not decide about a request, nor end the process. */
+function reporting(metrics: Metrics | undefined, { report }: ServerOptions): (report: Report) => void {
+  return (each) => {
+    metrics?.report(each)
+    try {
+      report?.(each)
+    } catch {}
   }
 }
 
