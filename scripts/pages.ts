@@ -30,7 +30,7 @@ const { values } = parseArgs({ options: { write: { type: 'boolean' } } })
 if (values.write) for (const [path, text] of Object.entries(pages)) writeFileSync(join(root, path), text)
 const stale = Object.entries(pages).filter(([path, text]) => currentText(path) !== text)
 report(
-  stale.map(([path]) => `${path} is stale: node scripts/pages.ts --write`),
+  stale.map(([path]) => `${path} is stale: npx node scripts/pages.ts --write`),
   `${Object.keys(pages).length} generated pages are current.`,
 )
 

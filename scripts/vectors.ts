@@ -24,7 +24,7 @@ if (values.write) writeFileSync(join(root, path), text)
 const isCurrent = existsSync(join(root, path)) && textOf(path) === text
 report(
   [
-    ...(isCurrent ? [] : [`${path} is stale: node scripts/vectors.ts --write`]),
+    ...(isCurrent ? [] : [`${path} is stale: npx node scripts/vectors.ts --write`]),
     ...(twice === undefined ? [] : [`two vectors are called ${twice}`]),
   ],
   `${vectors.length} vectors are current.`,
