@@ -1,9 +1,30 @@
 import { inspect } from 'node:util'
+import { Redis } from 'ioredis'
 import { expect, it, onTestFinished } from 'vitest'
 import { startRedis } from '../../../../conformance/redis-server.ts'
 import { requirePrograms } from '../../../../conformance/requires.ts'
 import type { Report } from '../ports/report.ts'
 import { openRedisReplay } from './redis-replay.ts'
+
+requirePrograms('redis-server')('used proofs in a Redis that would forget some', () => {
+  it('are declined from the next connection on, and taken again soon after it is well', async () => {
+    const server = await startRedis('--maxmemory-policy', 'noeviction')
+    onTestFinished(() => server.stop())
+    const operator = new Redis(server.url)
+    onTestFinished(() => operator.disconnect())
+    const memory = await openRedisReplay([server.url], false, { now: () => 0, report: () => {} })
+    onTestFinished(() => memory.close())
+    let uses = 0
+    const use = () =>
+      memory.use({ key: `use ${uses++}`, made: 60, expires: 120 }, 60).then(String, ({ message }: Error) => message)
+    expect(await use()).toBe('true')
+    await operator.config('SET', 'maxmemory-policy', 'allkeys-lru')
+    await operator.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await expect.poll(use).toContain('allkeys-lru')
+    await operator.config('SET', 'maxmemory-policy', 'noeviction')
+    await expect.poll(use, { timeout: 5000 }).toBe('true')
+  })
+})
 
 requirePrograms('redis-server')('used proofs in a Redis that does not let us in', () => {
   it.each([

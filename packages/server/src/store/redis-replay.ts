@@ -9,8 +9,12 @@ export interface ReplayMemory extends Replay {
   readonly close: () => Promise<void>
 }
 
-/** How often it is looked whether the server would forget something; failures are told at most so often, in milliseconds. */
+/**
+ * How often it is looked whether the server would forget something, and whether it is better where it was not well;
+ * failures are told at most so often, in milliseconds.
+ */
 const lookEvery = 30_000
+const lookAgainAfter = 1000
 const tellEvery = 10_000
 
 /** Nothing is queued for a server that is away: a request is declined at once, and its client comes again. */
@@ -39,7 +43,9 @@ export async function openRedisReplay(
   await firstConnection(redis)
 
   let unfit: Error | undefined
+  let looked = 0
   const look = async (): Promise<void> => {
+    looked = Date.now()
     try {
       await requireNoEviction(redis)
       await replay.begin(now())
@@ -54,7 +60,8 @@ export async function openRedisReplay(
     redis.disconnect()
     throw new SettingsError(`replay.redis: ${unfit.message}`)
   }
-  const looking = setInterval(() => void look(), lookEvery).unref()
+  const isDue = () => unfit !== undefined || Date.now() - looked >= lookEvery
+  const looking = setInterval(() => isDue() && void look(), lookAgainAfter).unref()
   redis.on('ready', () => void look())
   return {
     use: async (use, now) => {
