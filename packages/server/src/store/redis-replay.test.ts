@@ -15,11 +15,16 @@ requirePrograms('redis-server')('used proofs in a Redis that would forget some',
     const memory = await openRedisReplay([server.url], false, { now: () => 0, report: () => {} })
     onTestFinished(() => memory.close())
     let uses = 0
-    const use = () =>
-      memory.use({ key: `use ${uses++}`, made: 60, expires: 120 }, 60).then(String, ({ message }: Error) => message)
+    const use = async (): Promise<string> => {
+      try {
+        return String(await memory.use({ key: `use ${uses++}`, made: 60, expires: 120 }, 60))
+      } catch (cause) {
+        return String(cause)
+      }
+    }
     expect(await use()).toBe('true')
     await operator.config('SET', 'maxmemory-policy', 'allkeys-lru')
-    await operator.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await operator.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
     await expect.poll(use).toContain('allkeys-lru')
     await operator.config('SET', 'maxmemory-policy', 'noeviction')
     await expect.poll(use, { timeout: 5000 }).toBe('true')
