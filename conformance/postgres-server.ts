@@ -68,9 +68,14 @@ export async function startPostgres(): Promise<PostgresServer> {
       return child
     },
     createDatabase: () => createPostgresDatabase(port),
-    kill: () => end('SIGKILL'),
+    async kill() {
+      const family = familyOf(child.pid ?? 0)
+      for (const pid of family) sendTo(pid, 'SIGKILL')
+      await end('SIGKILL')
+      await untilGone(family)
+    },
     signal(signal) {
-      for (const pid of familyOf(child.pid ?? 0)) process.kill(pid, signal)
+      for (const pid of familyOf(child.pid ?? 0)) sendTo(pid, signal)
     },
     async restart() {
       await end('SIGINT')
@@ -88,6 +93,22 @@ export async function createPostgresDatabase(port: number): Promise<string> {
   const name = `test_${randomBytes(8).toString('hex')}`
   await query(port, `create database ${name}`)
   return `postgres://holdfast@127.0.0.1:${port}/${name}`
+}
+
+/** Those that a server has started hold its memory until they are gone, and no other can take its place before. */
+async function untilGone(family: readonly number[]): Promise<void> {
+  for (let tries = 0; tries < 300 && family.some((pid) => sendTo(pid, 0)); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+/** @returns false when there is no such process any more */
+function sendTo(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch {
+    return false
+  }
 }
 
 /** A process and those that it has started. */
