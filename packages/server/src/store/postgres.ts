@@ -31,7 +31,7 @@ const mostTries = 4
 
 /**
  * Opens a database of a PostgreSQL server and migrates it. Any number of processes share it; nothing is kept in one that
- * another must know. Each change is a transaction of its own; those of one statement are so by themselves.
+ * another must know. Each change is a transaction of its own.
  * @throws {@link StoreUnusable} when it is too old, does not wait for the disk, or was migrated by a newer Holdfast
  */
 export async function openPostgresStore({ url, connections = 10, report = () => {} }: PostgresOptions): Promise<Store> {
@@ -82,21 +82,12 @@ function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message || String(Reflect.get(cause, 'code')) : String(cause)
 }
 
-/** Changes that are one statement, which is a transaction by itself. */
-const single: ReadonlySet<ChangeName> = new Set<ChangeName>([
-  'revokeReferenceToken',
-  'revokeJwt',
-  'insertPushedRequest',
-  'insertFlow',
-  'insertSession',
-  'deleteSession',
-  'pollDevice',
-  'rememberConsent',
-])
-
-/** The proof of a client that acts for itself is the one thing to remember of most requests. */
+/**
+ * The proof of a client that acts for itself is all that most requests have to remember: one statement, which is a
+ * transaction by itself.
+ */
 function isOneStatement(name: ChangeName, data: unknown): boolean {
-  if (name !== 'issue') return single.has(name)
+  if (name !== 'issue') return false
   // as: the data of this verb.
   const { uses, ...rest } = data as Issue
   return uses.length === 1 && Object.keys(rest).length === 0
