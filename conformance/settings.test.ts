@@ -147,10 +147,13 @@ const whole = {
   store: { postgres: 'postgres://holdfast@db.test/holdfast', connections: 5 },
   replay: { redis: ['rediss://one.test:6379', 'rediss://other.test:6379'], cluster: true },
   operations: { port: 9464, host: 'localhost' },
-  keys: { encryptionKey: 'holdfast.key', rotateEvery: 30 },
+  keys: { encryptionKey: 'holdfast.key', otherEncryptionKeys: ['former.key'], rotateEvery: 30 },
   revocation: { jwt: true },
   outbound: { allow: ['keys.test'], ca: certificate, allowPrivateAddresses: true },
-  log: { level: 'info' },
+  node: 'one.as.test',
+  limits: { requestsPerAddress: 6000, requestsPerClient: 6000, startsPerAddress: 600, connections: 5000 },
+  tracing: true,
+  log: { level: 'info', requests: 'all' },
 }
 
 /** The same, on a database of its own. */
@@ -198,7 +201,7 @@ describe('F29 settings', () => {
   })
 
   const unchecked =
-    /client_name|client_id|client_secret$|tls_client_auth_|trustGroups|\.x5c|\.host$|certificate$|key$|\.ca$|crl$|file$|Key$|allow\[|\$schema|scopeDescriptions|postgres$|redis\[|^people|^pages\.(name|logo)/
+    /client_name|client_id|client_secret$|tls_client_auth_|trustGroups|\.x5c|\.host$|certificate$|key$|\.ca$|crl$|file$|Key$|otherEncryptionKeys\[|allow\[|\$schema|scopeDescriptions|postgres$|redis\[|^people|^pages\.(name|logo)/
   it.each(
     own
       .filter((path) => typeof at(whole, path) === 'string' && !unchecked.test(dotted(path)))

@@ -1,4 +1,5 @@
 import type { Awaitable, Clock, DpopContext, JsonObject, Primitives, Replay } from '@holdfast/pop'
+import type { AuditEntry, AuditStamp } from './model/audit.ts'
 import type { Client } from './model/client.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
@@ -39,8 +40,16 @@ export interface Context {
   readonly userCodeGuesses: Attempts
   /** Registrations, by initial access token. */
   readonly registrations: Attempts
+  /** Requests of a client that has authenticated, where the settings limit them. */
+  readonly clientRequests?: Attempts
+  /** Requests from an address, where the settings limit them. */
+  readonly addressRequests?: Attempts
+  /** What somebody unknown begins, by address: each leaves a row for minutes. */
+  readonly starts: Attempts
   /** What a sector sees instead of a subject. OpenID Connect Core §8.1. */
   readonly pairwise: (sector: string, subject: string) => string
+  /** Makes an entry of the audit log, to be recorded by the store together with what it tells of. */
+  readonly audit: (entry: AuditEntry) => AuditStamp
   readonly report: (report: Report) => void
   /** Counts tokens, where somebody wants to know. */
   readonly issued?: (kind: IssuedKind) => void
@@ -76,8 +85,9 @@ export interface Secrets {
 /** Counts failures by client and address, bounded; or, by `take`, what may be had only so often. */
 export interface Attempts {
   /** Counts one, unless none is left. @throws Refused as {@link Attempts.requireLeft} */
-  take(client: string, address: string | undefined): void
+  take(client: string, address: string | undefined): Awaitable<void>
   /** @throws Refused for the reason that belongs to what is counted: `client_attempts_exhausted`, `dpop_proofs_exhausted` */
   requireLeft(client: string, address: string | undefined): void
-  failed(client: string, address: string | undefined): void
+  /** Counted on every node when it answers. */
+  failed(client: string, address: string | undefined): Awaitable<void>
 }

@@ -1,3 +1,5 @@
+import { hkdfSync } from 'node:crypto'
+import { hostname } from 'node:os'
 import { type Clock, createDpopContext, type Replay } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { openMetrics, openPeople, openReplay, openStore, openUpstreams } from './adapters.ts'
@@ -16,6 +18,7 @@ import { createListeners } from './http/layout.ts'
 import { createManagement } from './http/management.ts'
 import type { Metrics } from './http/metrics.ts'
 import { checksOf, createOperations } from './http/operations.ts'
+import type { AuditEntry } from './model/audit.ts'
 import { createClientKeys } from './outbound/client-keys.ts'
 import { fetchJson } from './outbound/fetch-json.ts'
 import { readFiles, readListeners } from './outbound/files.ts'
@@ -136,6 +139,9 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
   const clients = createClients(settings.clients, store)
   const random = nodePrimitives.random
   const turns = createTurns()
+  const { node = hostname() } = settings
+  const auditKey = new Uint8Array(hkdfSync('sha256', encryptionKey, '', 'holdfast audit log', 32))
+  const audit = (entry: AuditEntry) => ({ ...entry, time: now(), node, key: auditKey })
   const context: Context = {
     settings,
     now,
@@ -148,15 +154,16 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     people: people ?? (await openPeople(settings, { now, random, turns })),
     upstreams: await openUpstreams(settings),
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
-    ...createCounters(now, settings.dpop),
+    ...createCounters(now, settings),
     pairwise: createPairwise(encryptionKey),
     ...(metrics && { issued: metrics.issued }),
     dpop: createDpopContext(nonceKeyOf(encryptionKey), { now, primitives: nodePrimitives }),
     ...(replay && { replay }),
+    audit,
     report,
   }
   const onClientsChanged = () => clients.forget()
-  const administrationContext = { settings, store, signer, now, random, encryptionKey, onClientsChanged }
+  const administrationContext = { settings, store, signer, now, random, encryptionKey, audit, onClientsChanged }
   const administration = createAdministration(administrationContext)
   const listenings = createListeners(context, metrics?.watch)
   const listeners = Object.values(listenings)

@@ -599,6 +599,23 @@ export const refusals = {
     'Too many failed attempts. Wait before the next one.',
   ),
 
+  // limits
+  address_requests_exhausted: row(
+    'too_many_requests',
+    'RFC6585-4',
+    'Too many requests from this address. Wait before the next one.',
+  ),
+  client_requests_exhausted: row(
+    'too_many_requests',
+    'RFC6585-4',
+    'Too many requests of this client. Wait before the next one.',
+  ),
+  starts_exhausted: row(
+    'too_many_requests',
+    'RFC6585-4',
+    'Too many sign-ins were begun from this address. Wait before the next one.',
+  ),
+
   // outages
   server_error: row('server_error', 'RFC6749-5.2', 'Something went wrong here. It is logged.'),
   store_unavailable: row(

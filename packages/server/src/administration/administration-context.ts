@@ -1,4 +1,5 @@
 import type { Clock } from '@holdfast/pop'
+import type { AuditEntry, AuditStamp } from '../model/audit.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { Store } from '../ports/store.ts'
 import type { Settings } from '../settings.ts'
@@ -12,6 +13,7 @@ export interface AdministrationContext {
   readonly random: (length: number) => Uint8Array
   /** Encrypts the private halves of new signing keys. */
   readonly encryptionKey: Uint8Array
+  readonly audit: (entry: AuditEntry) => AuditStamp
   /** A client of the store was added, changed or removed: caches forget it. */
   readonly onClientsChanged: (clientId: string) => void
 }

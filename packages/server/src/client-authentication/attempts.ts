@@ -44,16 +44,25 @@ const registrationLimit: AttemptsLimit = {
   reason: 'registrations_exhausted',
 }
 
+/** What somebody unknown begins: each leaves a row for minutes. */
+function startLimit(perMinute: number): AttemptsLimit {
+  return { mostFailures: perMinute, window: 60, reason: 'starts_exhausted' }
+}
+
 /** So many pairs of name and address are remembered; the oldest are forgotten. */
 const mostPairs = 10_000
 
 /** What a server counts. */
-type Counters = Pick<Context, 'proofs' | 'attempts' | 'guesses' | 'codeTries' | 'userCodeGuesses' | 'registrations'>
+type Counters = Pick<
+  Context,
+  'proofs' | 'attempts' | 'guesses' | 'codeTries' | 'userCodeGuesses' | 'registrations' | 'starts'
+>
 
 /** Creates all that a server counts by client and address. */
-export function createCounters(now: Clock, { proofsPerMinute }: Pick<Settings['dpop'], 'proofsPerMinute'>): Counters {
+export function createCounters(now: Clock, { dpop, limits }: Pick<Settings, 'dpop' | 'limits'>): Counters {
   return {
-    proofs: createAttempts(now, proofLimit(proofsPerMinute)),
+    proofs: createAttempts(now, proofLimit(dpop.proofsPerMinute)),
+    starts: createAttempts(now, startLimit(limits.startsPerAddress)),
     attempts: createAttempts(now, authenticationLimit),
     guesses: createAttempts(now, introspectionLimit),
     codeTries: createAttempts(now, codeLimit),

@@ -9,6 +9,18 @@ export interface Outbound {
   /** A list stands for several headers of the name: `set-cookie`. */
   readonly headers: Readonly<Record<string, string | readonly string[]>>
   readonly body: string
+  /** What was decided, for the log, figures and spans. */
+  readonly decision?: Decision
+}
+
+/** What an answer grants: plain data, never a token, secret, key or proof. */
+export interface Decision {
+  readonly client?: string
+  readonly grant?: string
+  readonly binding?: 'none' | 'certificate' | 'dpop'
+  readonly format?: 'jwt' | 'reference'
+  /** Of a token that was asked about. */
+  readonly active?: boolean
 }
 
 /** An address of the server. */

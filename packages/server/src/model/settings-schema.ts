@@ -15,6 +15,8 @@ const httpsUrl = z
     'must be an https address without query, fragment, user or trailing slash, such as https://as.example.com',
   )
 
+const perMinute = z.int().min(1).max(100_000_000)
+
 const lifetime = z.int().min(1).max(86_400)
 
 /** A listener as it is written. */
@@ -233,6 +235,11 @@ export const settingsSchema = z.strictObject({
         .describe(
           'The file of the key that encrypts the signing keys at rest: 32 bytes in base64url. Made beside the database when left out.',
         ),
+      otherEncryptionKeys: z
+        .array(file)
+        .max(4)
+        .default([])
+        .describe('Files of keys that open what is sealed already, or will be: while the encryption key is replaced.'),
       rotateEvery: z
         .union([z.int().min(1).max(3650), z.literal('never')])
         .default(90)
@@ -263,8 +270,40 @@ export const settingsSchema = z.strictObject({
     })
     .optional()
     .describe('A listener with /livez, /startupz, /readyz and /metrics. Left out: there is none.'),
+  node: z
+    .string()
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes and underscores')
+    .optional()
+    .describe('The name of this node in the audit log: that of the host when left out.'),
+  limits: z
+    .strictObject({
+      requestsPerAddress: perMinute
+        .optional()
+        .describe('So many requests from one address are answered in a minute; then it is told to wait (429).'),
+      requestsPerClient: perMinute
+        .optional()
+        .describe('So many requests of one client are answered in a minute, once it has authenticated.'),
+      startsPerAddress: perMinute
+        .default(3000)
+        .describe(
+          'So many sign-ins, pushed requests and devices of clients without a secret begin in a minute from one address.',
+        ),
+      connections: z.int().min(10).max(1_000_000).default(10_000).describe('Open at the same time on each listener.'),
+    })
+    .prefault({})
+    .describe('How much is done for one caller. Nodes that share a PostgreSQL count together.'),
+  tracing: z
+    .boolean()
+    .default(false)
+    .describe('Make spans with @opentelemetry/api, for an SDK that the process was started with.'),
   log: z
-    .strictObject({ level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info') })
+    .strictObject({
+      level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent']).default('info'),
+      requests: z
+        .enum(['all', 'refused'])
+        .default('all')
+        .describe('A line for each request, with what was decided, or only for those that are declined.'),
+    })
     .prefault({}),
 })
 

@@ -32,10 +32,14 @@ export function readFiles(settings: Settings, directory: string): Settings {
 
 function readStore(
   store: Settings['store'],
-  { encryptionKey, rotateEvery }: Settings['keys'],
+  { encryptionKey, otherEncryptionKeys, rotateEvery }: Settings['keys'],
   directory: string,
 ): Pick<Settings, 'store' | 'keys'> {
-  const keys = { rotateEvery, ...(encryptionKey !== undefined && { encryptionKey: resolve(directory, encryptionKey) }) }
+  const keys = {
+    rotateEvery,
+    otherEncryptionKeys: otherEncryptionKeys.map((each) => resolve(directory, each)),
+    ...(encryptionKey !== undefined && { encryptionKey: resolve(directory, encryptionKey) }),
+  }
   if (store.postgres !== undefined)
     return { store: { ...store, postgres: readAddress(store.postgres, directory) }, keys }
   const file = resolve(directory, store.file)

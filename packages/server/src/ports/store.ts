@@ -1,4 +1,5 @@
 import type { Seconds } from '@holdfast/pop'
+import type { AuditRecord, AuditStamp } from '../model/audit.ts'
 import type {
   Authorization,
   AuthorizationCode,
@@ -67,6 +68,45 @@ export type Lost = Use['kind'] | Redemption['kind'] | 'authorization'
 
 /** All was recorded, or nothing because something was lost. */
 export type IssueOutcome = { readonly issued: true } | { readonly issued: false; readonly lost: Lost }
+
+/** The changes that go together with an entry of the audit log, when they change something. */
+export type AuditedName =
+  | 'insertClient'
+  | 'replaceClient'
+  | 'deleteClient'
+  | 'rotateSigningKey'
+  | 'revokeSigningKey'
+  | 'reseal'
+  | 'revokeJwt'
+  | 'revokeReferenceToken'
+  | 'revokeAuthorization'
+  | 'decideDevice'
+  | 'rememberConsent'
+  | 'endAll'
+
+/** A change and what the audit log says of it. */
+export type Audited = {
+  readonly [Name in AuditedName]: {
+    readonly verb: Name
+    readonly data: Parameters<Store[Name]>[0]
+    readonly audit: AuditStamp
+  }
+}[AuditedName]
+
+/** How often something was counted of late. */
+export interface Count {
+  /** Who and what is counted. */
+  readonly key: string
+  readonly count: number
+  /** When its window ends: then counting begins again. */
+  readonly until: Seconds
+}
+
+/** Something sealed again, under another key. What is no longer sealed as it was in `from` stays as it is. */
+export interface Resealed {
+  readonly from: string
+  readonly sealed: string
+}
 
 /**
  * What survives. Each method is one atomic change or one read; data in and data out are plain, so that they cross a
@@ -168,6 +208,36 @@ export interface Store {
     readonly expires: Seconds
     readonly fresh: SigningKey
   }): Promise<boolean>
+
+  /**
+   * Makes a change and records it in the audit log, in one transaction. A change that answers `false` leaves no entry.
+   * @returns what the change answers
+   */
+  audited(change: Audited): Promise<unknown>
+  /** Records what happened. */
+  recordAudit(stamp: AuditStamp): Promise<void>
+  /** The links of one node's chain after a number, at most `limit`, in their order. */
+  listAudit(part: {
+    readonly node: string
+    readonly after: number
+    readonly limit: number
+  }): Promise<readonly AuditRecord[]>
+  /** The end of each node's chain, by node. */
+  listAuditHeads(): Promise<readonly { readonly node: string; readonly number: number; readonly mac: string }[]>
+
+  /** Keeps a server secret, sealed, unless there is one. @returns the one that is kept */
+  ensureSecret(secret: { readonly sealed: string }): Promise<string>
+  /** Replaces what is sealed under an old encryption key. @returns how many were replaced */
+  reseal(change: {
+    readonly keys: readonly (Resealed & { readonly kid: string })[]
+    readonly secret?: Resealed
+  }): Promise<number>
+
+  /**
+   * Adds to counts that nodes share; one whose window is over begins anew, in the window that is given.
+   * @returns the counts after it, in the same order
+   */
+  count(counting: { readonly now: Seconds; readonly counts: readonly Count[] }): Promise<readonly Count[]>
 
   /**
    * Deletes at most `limit` rows of each kind that expired before `before`. What is needed longer stays longer: a code

@@ -2,13 +2,14 @@ import type { Kysely } from 'kysely'
 import { first } from './migrations/0001-first.ts'
 import { people } from './migrations/0002-people.ts'
 import { state } from './migrations/0003-state.ts'
+import { operations } from './migrations/0004-operations.ts'
 import { StoreUnusable } from './unusable.ts'
 
 /** Brings a database from the schema before to the next one. */
 export type Migration = (db: Kysely<unknown>) => Promise<void>
 
 /** All migrations in their order, only ever added to. The schema's version is how many have run. */
-export const migrations: readonly Migration[] = [first, people, state]
+export const migrations: readonly Migration[] = [first, people, state, operations]
 
 type VersionSchema = { readonly schema_version: { readonly version: number } }
 

@@ -102,6 +102,8 @@ const announced: ReadonlySet<ChangeName> = new Set<ChangeName>([
   'rotateSigningKey',
   'revokeSigningKey',
   'endAll',
+  'audited',
+  'reseal',
 ])
 
 /** Makes a change, again where it only lost to another one at the same time: it has changed nothing then. */

@@ -14,6 +14,9 @@ export interface Schema {
   readonly refresh_token: RefreshTokenTable
   readonly device_authorization: DeviceAuthorizationTable
   readonly state: StateTable
+  readonly audit: AuditTable
+  readonly audit_head: AuditHeadTable
+  readonly attempt: AttemptTable
 }
 
 /** One row. */
@@ -22,6 +25,33 @@ interface StateTable {
   readonly changes: number
   /** When it was last restored from a backup: JWTs from before are revoked. */
   readonly restored: number | null
+  /** 32 bytes, sealed under the encryption key: other keys are derived from them. */
+  readonly secret: string | null
+}
+
+/** Only ever added to. */
+interface AuditTable {
+  readonly node: string
+  /** From 1, without a gap. */
+  readonly number: number
+  readonly time: number
+  readonly event: string
+  /** An `AuditEntry` in JSON, without its event. */
+  readonly entry: string
+  readonly mac: string
+}
+
+/** The last link of each node's chain. */
+interface AuditHeadTable {
+  readonly node: string
+  readonly number: number
+  readonly mac: string
+}
+
+interface AttemptTable {
+  readonly key: string
+  readonly count: number
+  readonly until: number
 }
 
 interface ClientTable {

@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely'
 import type { Store } from '../ports/store.ts'
 import type { Schema } from './schema.ts'
+import { count } from './verbs/attempt.ts'
+import { audited, listAudit, listAuditHeads, recordAudit } from './verbs/audit.ts'
 import { findAuthorization, revokeAuthorization } from './verbs/authorization.ts'
 import { deleteClient, findClient, insertClient, listClients, listWebOrigins, replaceClient } from './verbs/client.ts'
 import { findCode } from './verbs/code.ts'
@@ -18,6 +20,7 @@ import { purge } from './verbs/purge.ts'
 import { findPushedRequest, insertPushedRequest } from './verbs/pushed-request.ts'
 import { findReferenceToken, revokeReferenceToken } from './verbs/reference-token.ts'
 import { findRefreshToken } from './verbs/refresh-token.ts'
+import { ensureSecret, reseal } from './verbs/secret.ts'
 import { deleteSession, findSession, insertSession, replaceSession } from './verbs/session.ts'
 import { ensureSigningKeys, listSigningKeys, revokeSigningKey, rotateSigningKey } from './verbs/signing-key.ts'
 import { endAll } from './verbs/state.ts'
@@ -53,6 +56,11 @@ export const changes = {
   rotateSigningKey,
   revokeSigningKey,
   endAll,
+  audited,
+  recordAudit,
+  ensureSecret,
+  reseal,
+  count,
   purge,
 } satisfies { readonly [Name in keyof Verbs]?: Verb<Name> }
 
@@ -72,6 +80,8 @@ export const reads = {
   listClients,
   listWebOrigins,
   listSigningKeys,
+  listAudit,
+  listAuditHeads,
 } satisfies { readonly [Name in keyof Verbs]?: Verb<Name> }
 
 /** The name of a verb that changes something. */

@@ -28,6 +28,7 @@ export async function purge(
     ofJwtRevocations(db, chunk),
     ofUses(db, chunk),
     ofSigningKeys(db, chunk),
+    ofAttempts(db, chunk),
   ]
   let gone = 0n
   for (const deletion of deletions) gone += (await deletion.executeTakeFirst()).numDeletedRows
@@ -123,4 +124,9 @@ function ofSigningKeys(db: Kysely<Schema>, { before, limit }: Chunk) {
     .where('stage', '=', 'retired')
     .where('expires', '<', before)
   return db.deleteFrom('signing_key').where('kid', 'in', expired.orderBy('expires').limit(limit))
+}
+
+function ofAttempts(db: Kysely<Schema>, { before, limit }: Chunk) {
+  const expired = db.selectFrom('attempt').select('key').where('until', '<', before).orderBy('until').limit(limit)
+  return db.deleteFrom('attempt').where('key', 'in', expired)
 }
