@@ -69,6 +69,21 @@ export async function holdAuthorization(db: Kysely<Schema>, id: string): Promise
   return numUpdatedRows === 1n
 }
 
+/** As {@link holdAuthorization}, of what follows from it: before that itself is changed, in the order in which clients are deleted. */
+export async function holdAuthorizationOf(
+  db: Kysely<Schema>,
+  table: 'code' | 'refresh_token',
+  hash: string,
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('authorization')
+    .set({ revoked: null })
+    .where('id', '=', ({ selectFrom }) => selectFrom(table).select('authorization_id').where('hash', '=', hash))
+    .where('revoked', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows === 1n
+}
+
 /** Revokes an authorization and deletes its reference tokens; what else follows from it, it no longer carries. */
 export async function revokeAuthorization(
   db: Kysely<Schema>,

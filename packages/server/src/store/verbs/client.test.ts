@@ -120,6 +120,40 @@ describe('clients', () => {
     expect(await recordsOf(store, 'another')).not.toContain(undefined)
   })
 
+  it('leave nothing behind when they are deleted while 64 refresh tokens of theirs are replaced', async () => {
+    const { store, count } = await openTemporaryStore(onTestFinished)
+    for (let round = 0; round < 3; round++) {
+      await store.insertClient(client)
+      const families = Array.from({ length: 64 }, (_, index) => `${round} ${index}`)
+      for (const family of families) {
+        await store.issue({
+          uses: [],
+          authorization: { ...sampleAuthorization, id: family, clientId: 'client' },
+          refreshToken: { ...sampleRefreshToken, hash: family, authorizationId: family, clientId: 'client' },
+        })
+      }
+      const refresh = (family: string) =>
+        store.issue({
+          uses: [],
+          redemptions: [{ kind: 'refresh_token', hash: family }],
+          now: 150,
+          refreshToken: {
+            ...sampleRefreshToken,
+            hash: `next ${family}`,
+            authorizationId: family,
+            clientId: 'client',
+            generation: 1,
+          },
+          referenceToken: { ...token, hash: family, authorizationId: family, clientId: 'client' },
+        })
+      const refreshing = families.map(refresh)
+      await Promise.race(refreshing)
+      await store.deleteClient('client')
+      await Promise.all(refreshing)
+      for (const table of ['refresh_token', 'reference_token', 'authorization']) expect(await count(table)).toBe(0)
+    }
+  })
+
   it('are not deleted when there is none, nor are the tokens of a client from the settings', async () => {
     const { store } = await openTemporaryStore(onTestFinished)
     await store.issue({ uses: [], referenceToken: { ...token, hash: 'its' } })

@@ -2,7 +2,7 @@ import type { KeyBinding, Seconds } from '@holdfast/pop'
 import type { Kysely } from 'kysely'
 import type { AuthorizationCode } from '../../model/authorization.ts'
 import type { Schema } from '../schema.ts'
-import { holdAuthorization } from './authorization.ts'
+import { holdAuthorizationOf } from './authorization.ts'
 import { parseStored } from './stored.ts'
 
 /** Inserts a code. */
@@ -44,13 +44,13 @@ export async function findCode(db: Kysely<Schema>, hash: string): Promise<Author
 
 /** Uses up a code that lives at this moment and whose authorization stands. @returns false when there is none */
 export async function redeemCode(db: Kysely<Schema>, hash: string, now: Seconds): Promise<boolean> {
-  const code = await db
+  if (!(await holdAuthorizationOf(db, 'code', hash))) return false
+  const { numUpdatedRows } = await db
     .updateTable('code')
     .set({ redeemed: now })
     .where('hash', '=', hash)
     .where('redeemed', 'is', null)
     .where('expires', '>', now)
-    .returning('authorization_id')
     .executeTakeFirst()
-  return code !== undefined && (await holdAuthorization(db, code.authorization_id))
+  return numUpdatedRows === 1n
 }

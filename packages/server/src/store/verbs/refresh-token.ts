@@ -2,7 +2,7 @@ import type { KeyBinding, Seconds } from '@holdfast/pop'
 import type { Kysely } from 'kysely'
 import type { RefreshToken } from '../../model/authorization.ts'
 import type { Schema } from '../schema.ts'
-import { holdAuthorization } from './authorization.ts'
+import { holdAuthorizationOf } from './authorization.ts'
 import { parseStored } from './stored.ts'
 
 /** Inserts a refresh token. @throws Error when its family has one of this generation already */
@@ -54,13 +54,13 @@ export async function findRefreshToken(db: Kysely<Schema>, hash: string): Promis
 
 /** Marks as replaced a refresh token that lives at this moment and whose authorization stands. @returns false when there is none */
 export async function redeemRefreshToken(db: Kysely<Schema>, hash: string, now: Seconds): Promise<boolean> {
-  const token = await db
+  if (!(await holdAuthorizationOf(db, 'refresh_token', hash))) return false
+  const { numUpdatedRows } = await db
     .updateTable('refresh_token')
     .set({ replaced: now })
     .where('hash', '=', hash)
     .where('replaced', 'is', null)
     .where('expires', '>', now)
-    .returning('authorization_id')
     .executeTakeFirst()
-  return token !== undefined && (await holdAuthorization(db, token.authorization_id))
+  return numUpdatedRows === 1n
 }
