@@ -54,14 +54,17 @@ export async function deleteClient(db: Kysely<Schema>, clientId: string): Promis
   return true
 }
 
-/** What a client leaves, each table before the one that it follows from. */
+/**
+ * What a client leaves. What an authorization can follow from goes before it, and what follows from it after: each deletion
+ * waits for whoever is about to add to the next, and nobody adds to an authorization that is gone.
+ */
 const leftByClients = [
   'flow',
   'pushed_request',
   'device_authorization',
+  'authorization',
   'code',
   'refresh_token',
-  'authorization',
   'reference_token',
   'consent',
 ] as const
