@@ -6,17 +6,19 @@ import { endpoints } from './endpoints/metadata.ts'
 import type { Metrics } from './http/metrics.ts'
 import { createDirectory } from './people/directory.ts'
 import type { People } from './ports/people.ts'
-import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
 import type { Settings } from './settings.ts'
 import type { ReplayMemory } from './store/redis-replay.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 
 /** Opens the store that the settings name. The client of PostgreSQL is loaded where it is used. */
-export async function openStore(settings: Settings['store'], report: (report: Report) => void): Promise<Store> {
+export async function openStore(
+  settings: Settings['store'],
+  { now, report }: Pick<Context, 'now' | 'report'>,
+): Promise<Store> {
   if (settings.postgres === undefined) return await openSqliteStore({ file: settings.file, report })
   const { openPostgresStore } = await import('./store/postgres.ts')
-  return await openPostgresStore({ url: settings.postgres, connections: settings.connections, report })
+  return await openPostgresStore({ url: settings.postgres, connections: settings.connections, now, report })
 }
 
 /** Opens the memory of used proofs, where it is not the store. The client of Redis is loaded where it is used. */

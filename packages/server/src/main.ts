@@ -84,7 +84,7 @@ export async function createAuthorizationServer(
   const metrics = await openMetrics(settings)
   const report = reporting(metrics, options)
   await using opened = new AsyncDisposableStack()
-  const store = await openStore(settings.store, report)
+  const store = await openStore(settings.store, { now, report })
   opened.defer(() => store.close())
   const replay = await openReplay(settings.replay, { now, report })
   opened.defer(async () => replay?.close())
@@ -156,7 +156,6 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
     ...createCounters(now, settings),
     pairwise: createPairwise(encryptionKey),
-    ...(metrics && { issued: metrics.issued }),
     dpop: createDpopContext(nonceKeyOf(encryptionKey), { now, primitives: nodePrimitives }),
     ...(replay && { replay }),
     audit,

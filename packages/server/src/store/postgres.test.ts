@@ -57,7 +57,7 @@ requirePrograms('postgres')('a store in PostgreSQL', () => {
     const url = await server.createDatabase()
     const stores = await Promise.all(Array.from({ length: 4 }, () => open(url)))
     for (const store of stores) expect(await store.listClients()).toEqual([])
-    expect(await ask(url, 'select version from schema_version')).toEqual([{ version: 3 }])
+    expect(await ask(url, 'select version from schema_version')).toEqual([{ version: 4 }])
   })
 
   it('lets one of 64 callers at two nodes win a use', async () => {
@@ -96,11 +96,29 @@ requirePrograms('postgres')('a store in PostgreSQL', () => {
     }
   })
 
-  it('waits for the disk, whatever the database is set to', async () => {
+  it.each([
+    ['the database', (name: string) => `alter database "${name}" set synchronous_commit = off`],
+    ['the user', () => 'alter role holdfast set synchronous_commit = off'],
+  ])('[F09] waits for the disk, whatever %s is set to', async (_, statement) => {
     const url = await server.createDatabase()
-    await ask(url, `alter database "${new URL(url).pathname.slice(1)}" set synchronous_commit = off`)
+    await ask(url, statement(new URL(url).pathname.slice(1)))
+    onTestFinished(async () => void (await ask(url, 'alter role holdfast reset synchronous_commit')))
+    expect(await ask(url, 'show synchronous_commit')).toEqual([{ synchronous_commit: 'off' }])
     const store = await open(url)
+    await ask(
+      url,
+      `create table heard (said text);
+       create function hear() returns trigger language plpgsql as
+         'begin insert into heard values (current_setting(''synchronous_commit'')); return new; end';
+       create trigger hearing before insert on single_use for each row execute function hear()`,
+    )
     expect(await store.issue(use('any'))).toEqual({ issued: true })
+    expect(await ask(url, 'select said from heard')).toEqual([{ said: 'on' }])
+  })
+
+  it('[F09] refuses an address that asks not to wait for the disk', async () => {
+    const url = `${await server.createDatabase()}?options=-c%20synchronous_commit%3Doff`
+    await expect(openPostgresStore({ url })).rejects.toThrow(/synchronous_commit/)
   })
 
   it.each([

@@ -1,8 +1,10 @@
+import type { Clock } from '@holdfast/pop'
 import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely'
 import { Pool, type PoolConfig, types } from 'pg'
 import type { Report } from '../ports/report.ts'
 import { type Issue, type Store, StoreUnavailable } from '../ports/store.ts'
 import { assembleStore } from './assemble.ts'
+import { watchClock } from './postgres-clock.ts'
 import { isConflict, isOutage } from './postgres-failure.ts'
 import { preparePostgres } from './postgres-preparation.ts'
 import { changesChannel, watchChanges } from './postgres-watch.ts'
@@ -17,6 +19,8 @@ export interface PostgresOptions {
   readonly url: string
   /** How many connections this process may have, one of which listens. 10 by default. */
   readonly connections?: number
+  /** This node's clock, compared with the server's. The system's when left out. */
+  readonly now?: Clock
   readonly report?: (report: Report) => void
 }
 
@@ -34,11 +38,17 @@ const mostTries = 4
  * another must know. Each change is a transaction of its own.
  * @throws {@link StoreUnusable} when it is too old, does not wait for the disk, or was migrated by a newer Holdfast
  */
-export async function openPostgresStore({ url, connections = 10, report = () => {} }: PostgresOptions): Promise<Store> {
+export async function openPostgresStore({
+  url,
+  connections = 10,
+  now = () => Math.floor(Date.now() / 1000),
+  report = () => {},
+}: PostgresOptions): Promise<Store> {
   await prepare(url)
   const pool = createPool({ ...connectionTo(url), ...deadlines, max: connections })
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
   const watching = watchChanges({ pool, db, report })
+  const forgetClock = await watchClock({ db, now, report })
 
   async function guarded<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     try {
@@ -52,6 +62,7 @@ export async function openPostgresStore({ url, connections = 10, report = () => 
 
   let closing: Promise<void> | undefined
   async function close(): Promise<void> {
+    forgetClock()
     await watching.close()
     await pool.end()
   }
