@@ -9,15 +9,17 @@ export interface Child {
   stop(): Promise<void>
 }
 
-/** Starts a program and waits until it is ready. */
+/** Starts a program and waits until it is ready. @param core on which it stays; it may move when left out */
 export async function start(
   program: string,
   args: readonly string[],
-  { core, ca, flags = [] }: { core: number; ca: string; flags?: readonly string[] },
+  { core, ca, flags = [] }: { core: number | undefined; ca: string; flags?: readonly string[] },
 ): Promise<Child> {
   const command = [process.execPath, ...flags, new URL(program, import.meta.url).pathname, ...args]
   const pinned =
-    cpus().length > 1 && process.platform === 'linux' ? ['taskset', '-c', String(core), ...command] : command
+    core !== undefined && cpus().length > 1 && process.platform === 'linux'
+      ? ['taskset', '-c', String(core), ...command]
+      : command
   const [file = '', ...rest] = pinned
   const child = spawn(file, rest, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -10,7 +10,8 @@ export interface Load {
   readonly seconds: number
   readonly method: 'GET' | 'POST'
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: string
+  /** Several take turns. */
+  readonly body?: string | readonly string[]
   /** Instead of seconds: so many requests. */
   readonly amount?: number
   /** Each request brings a DPoP proof of its own, made before the round: `amount` says how many. */
@@ -30,7 +31,7 @@ export interface Measured {
 
 /** What is used of autocannon's. */
 interface Connection {
-  setRequests(requests: readonly { readonly headers: Load['headers'] }[]): void
+  setRequests(requests: readonly { readonly headers: Load['headers']; readonly body?: string }[]): void
   on(event: 'done', listener: () => void): void
 }
 
@@ -43,17 +44,20 @@ const proofKey = readProofKey(tlsOptions.key)
 process.on('message', async ({ url, seconds, method, headers, body, amount = 0, proofs }: Load) => {
   const made = proofs ? await createProofs(amount, proofKey, { method, url, ...proofs }) : []
   const share = Math.ceil(made.length / connections)
+  const bodies = typeof body === 'object' ? [...body] : []
+  const bodyShare = Math.ceil(bodies.length / connections)
   const watch = createWatch()
   const result = await autocannon({
     url,
     method,
     headers,
     connections,
-    ...(body === undefined ? {} : { body }),
+    ...(typeof body === 'string' ? { body } : {}),
     ...(amount === 0 ? { duration: seconds } : { amount }),
     tlsOptions,
     setupClient(client: Connection) {
       if (made.length > 0) client.setRequests(made.splice(-share).map((dpop) => ({ headers: { ...headers, dpop } })))
+      if (bodies.length > 0) client.setRequests(bodies.splice(-bodyShare).map((each) => ({ headers, body: each })))
       client.on('done', watch.stop)
       watch.start()
     },

@@ -1,247 +1,101 @@
-import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import type { OutgoingHttpHeaders } from 'node:http'
-import { request } from 'node:https'
-import { createServer } from 'node:net'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
-import { createCertificateAuthority, createClientCertificate, issueCertificate } from '@holdfast/pop/certificates'
-import { type Child, start } from './child.ts'
-import type { Load, Measured } from './load.ts'
-import { createProofs, readProofKey } from './proofs.ts'
-import { type Comparison, type ComparisonName, compare, type Round, render } from './report.ts'
-import { client, dpopClient, type Usage } from './target.ts'
+import { type Bench, createBench, tell } from './bench.ts'
+import { writePage } from './page.ts'
+import { type Report, type Result, renderText } from './report.ts'
+import { dpopGuard, guard } from './runs/guard.ts'
+import { introspection } from './runs/introspection.ts'
+import { dpopIssuance, dpopStore, issuance, reference } from './runs/issuance.ts'
+import { memory } from './runs/memory.ts'
+
+/** What is measured, in this order. One that needs what this machine lacks throws {@link LeftOut}. */
+const usual = {
+  issuance: one('issuance', issuance),
+  guard: one('guard', guard),
+  'dpop-issuance': one('dpop-issuance', dpopIssuance),
+  'dpop-guard': one('dpop-guard', dpopGuard),
+  reference: one('reference', reference),
+  'dpop-store': one('dpop-store', dpopStore),
+  introspection: one('introspection', introspection),
+  memory: one('memory', memory),
+} satisfies Runs
+
+/** These take minutes each, or a database server: by name, or with --all. */
+const heavy = {} satisfies Runs
+
+type Runs = Readonly<Record<string, (bench: Bench) => Promise<Readonly<Record<string, Result>>>>>
 
 const help = `Compares Holdfast with its peers in one run: interleaved rounds over HTTPS, 16 kept-alive connections with a client
 certificate, server and load generator on separate cores where there are two.
 
-  npm run bench -- [--seconds 5] [--rounds 5] [--only issuance|guard|dpop|memory] [--json]
+  npm run bench -- [--seconds 4] [--rounds 5] [--only <name>] [--all] [--json] [--markdown]
+
+  --only      one of: ${Object.keys(usual).join(', ')};
+              these are left out otherwise: ${Object.keys(heavy).join(', ')};
+              "dpop" stands for all that begin with it
+  --all       everything: it takes half an hour
+  --json      for machines
+  --markdown  writes what was measured into docs/performance.md too
 
 What counts is the ratio within a run, since machines are noisy: of requests per second, or of the server's CPU time
-per request where a server was not the limit: its core less than 0.85 busy, or the generator's more.`
+per request where a server was not the limit: its core less than 0.85 busy, or the generator's more. Where a disk or a
+second core decides it is the rate in any case.`
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '5' },
     only: { type: 'string' },
+    all: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
 
-const form = new URLSearchParams({ grant_type: 'client_credentials', ...client }).toString()
-const dpopForm = new URLSearchParams({ grant_type: 'client_credentials', ...dpopClient }).toString()
-const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
-const place = (name: string) => join(folder, name)
-
-/** So many requests stand for a second where each brings a proof of its own: less than a round takes anywhere. */
-const provenPerSecond = { issuance: 1600, guard: 4800 }
-
-interface Target {
-  readonly child: Child
-  readonly port: number
+function chosen(): Runs {
+  const { only } = values
+  if (only === undefined) return values.all ? { ...usual, ...heavy } : usual
+  const isMeant = (name: string) => name === only || name.startsWith(`${only}-`)
+  return Object.fromEntries(Object.entries<Runs[string]>({ ...usual, ...heavy }).filter(([name]) => isMeant(name)))
 }
 
-/** Starts a target on a free port, on the servers' core. */
-async function target(program: string, issuer = 0, flags: readonly string[] = []): Promise<Target> {
-  const port = await freePort()
-  return {
-    child: await start(`./targets/${program}.ts`, [folder, String(port), String(issuer)], {
-      core: 0,
-      ca: place('ca.pem'),
-      flags,
-    }),
-    port,
-  }
+function one(name: string, run: (bench: Bench) => Promise<Result>): Runs[string] {
+  return async (bench) => ({ [name]: await run(bench) })
 }
 
-async function issuance(load: Child): Promise<Comparison> {
-  const targets = {
-    holdfast: await target('issuer-holdfast'),
-    'oidc-provider': await target('issuer-oidc-provider'),
-    'bare handler': await target('issuer-bare'),
-  }
-  return await rounds('issuance', load, targets, ({ port }) => ({
-    url: `https://localhost:${port}/token`,
-    method: 'POST',
-    headers,
-    body: form,
-  }))
-}
-
-/** Each use of a proof is recorded before the answer leaves: in SQLite on disk, or in the memory of oidc-provider. */
-async function dpopIssuance(load: Child): Promise<Comparison> {
-  const targets = {
-    holdfast: await target('issuer-holdfast'),
-    'oidc-provider': await target('issuer-oidc-provider'),
-  }
-  return await rounds('dpop-issuance', load, targets, ({ port }) => ({
-    url: `https://localhost:${port}/token`,
-    method: 'POST',
-    headers,
-    body: dpopForm,
-    amount: provenPerSecond.issuance * Number(values.seconds),
-    proofs: {},
-  }))
-}
-
-async function guard(load: Child): Promise<Comparison> {
-  const issuer = await target('issuer-holdfast')
-  const token = await requestToken(issuer.port, form)
-  const targets = {
-    holdfast: await target('api-holdfast', issuer.port),
-    'express-oauth2-jwt-bearer': await target('api-express', issuer.port),
-    'bare handler': await target('api-bare', issuer.port),
-  }
-  const comparison = await rounds('guard', load, targets, ({ port }) => ({
-    url: `https://localhost:${port}/`,
-    method: 'GET',
-    headers: { authorization: `Bearer ${token}` },
-  }))
-  await issuer.child.stop()
-  return comparison
-}
-
-async function dpopGuard(load: Child): Promise<Comparison> {
-  const issuer = await target('issuer-holdfast')
-  const url = `https://localhost:${issuer.port}/token`
-  const [dpop] = await createProofs(1, readProofKey(clientPair.key), { method: 'POST', url })
-  const accessToken = await requestToken(issuer.port, dpopForm, { dpop })
-  const targets = {
-    holdfast: await target('api-holdfast', issuer.port),
-    'express-oauth2-jwt-bearer': await target('api-express-dpop', issuer.port),
-    'bare verify': await target('api-bare-verify', issuer.port),
-  }
-  const comparison = await rounds('dpop-guard', load, targets, ({ port }) => ({
-    url: `https://localhost:${port}/`,
-    method: 'GET',
-    headers: { authorization: `DPoP ${accessToken}` },
-    amount: provenPerSecond.guard * Number(values.seconds),
-    proofs: { accessToken },
-  }))
-  await issuer.child.stop()
-  return comparison
-}
-
-/** Resident memory after 20 000 tokens and after 200 000. */
-async function memory(load: Child): Promise<{ readonly before: number; readonly after: number }> {
-  const { child, port } = await target('issuer-holdfast', 0, ['--max-semi-space-size=4'])
-  const url = `https://localhost:${port}/token`
-  const after = async (amount: number) => {
-    requireAllServed(
-      'memory',
-      await load.ask<Measured>({ url, method: 'POST', headers, body: form, seconds: 0, amount } satisfies Load),
-    )
-    return (await child.ask<Usage>({})).memory
-  }
-  const before = await after(20_000)
-  const end = await after(180_000)
-  await child.stop()
-  return { before, after: end }
-}
-
-async function rounds(
-  name: ComparisonName,
-  load: Child,
-  targets: Readonly<Record<string, Target>>,
-  loadOf: (target: Target) => Omit<Load, 'seconds'>,
-): Promise<Comparison> {
-  const seen: Record<string, Round[]> = {}
-  for (let round = 0; round <= Number(values.rounds); round++) {
-    for (const [who, each] of Object.entries(targets)) {
-      process.stderr.write(
-        `${name}: ${round === 0 ? 'warming up' : `round ${round} of ${values.rounds}`}, ${who}${' '.repeat(20)}\r`,
-      )
-      const before = await each.child.ask<Usage>({})
-      const measured = await load.ask<Measured>({ ...loadOf(each), seconds: Number(values.seconds) } satisfies Load)
-      const { cpu } = await each.child.ask<Usage>({})
-      requireAllServed(`${name}, ${who}`, measured)
-      if (round > 0) {
-        const row = {
-          perSecond: measured.perSecond,
-          cpu: (cpu - before.cpu) / measured.requests,
-          busy: measured.busy,
-          serverBusy: (cpu - before.cpu) / measured.duration,
-        }
-        seen[who] = [...(seen[who] ?? []), row]
-      }
+async function measure(bench: Bench): Promise<Report> {
+  let results: Report['results'] = {}
+  const leftOut: string[] = []
+  for (const [name, run] of Object.entries(chosen())) {
+    try {
+      results = { ...results, ...(await run(bench)) }
+    } catch (cause) {
+      tell('')
+      leftOut.push(`${name}: ${cause instanceof Error ? cause.message : String(cause)}`)
     }
   }
-  process.stderr.write(`${' '.repeat(79)}\r`)
-  await Promise.all(Object.values(targets).map(({ child }) => child.stop()))
-  return compare(name, seen)
+  return { node: process.version, processor: cpus()[0]?.model ?? 'unknown', results, leftOut }
 }
 
-function requireAllServed(where: string, { failed, requests }: Measured): void {
-  if (failed > 0 || requests === 0) throw new Error(`${where}: ${failed} requests failed, ${requests} were answered`)
+async function main(folder: string): Promise<void> {
+  const bench = await createBench(folder, { seconds: Number(values.seconds), rounds: Number(values.rounds) })
+  const report = await measure(bench)
+  await bench.load.stop()
+  if (values.markdown) writePage(report)
+  console.log(values.json ? JSON.stringify(report, undefined, 2) : renderText(report))
+  if (Object.keys(report.results).length === 0) process.exitCode = 1
 }
 
-async function makeMaterials(): Promise<void> {
-  const authority = await createCertificateAuthority({ name: 'Benchmark', keyType: 'P-256' })
-  const server = await issueCertificate({
-    subject: 'localhost',
-    issuer: authority,
-    keyType: 'P-256',
-    dns: ['localhost'],
-  })
-  const { certificate, key } = await createClientCertificate({ name: client.client_id, keyType: 'P-256' })
-  const files = {
-    'ca.pem': authority.certificate,
-    'server.pem': server.certificate,
-    'server.key': server.key,
-    'client.pem': certificate,
-    'client.key': key,
+if (values.help) console.log(help)
+else {
+  const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
+  try {
+    await main(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
-  for (const [name, text] of Object.entries(files)) writeFileSync(place(name), text, { mode: 0o600 })
-  clientPair = { ca: authority.certificate, cert: certificate, key }
-}
-
-let clientPair = { ca: '', cert: '', key: '' }
-
-async function requestToken(port: number, body: string, more: OutgoingHttpHeaders = {}): Promise<string> {
-  const options = { ...clientPair, method: 'POST', headers: { ...headers, ...more } }
-  const outgoing = request(`https://localhost:${port}/token`, options)
-  outgoing.end(body)
-  const [response] = await once(outgoing, 'response')
-  let text = ''
-  for await (const chunk of response) text += String(chunk)
-  return String(JSON.parse(text).access_token)
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  return typeof address === 'object' && address ? address.port : 0
-}
-
-async function main(): Promise<void> {
-  if (values.help) return console.log(help)
-  await makeMaterials()
-  const load = await start('./load.ts', [folder], { core: 1, ca: place('ca.pem') })
-  const wanted = (name: string) =>
-    values.only === undefined || values.only === name || name.startsWith(`${values.only}-`)
-  const results = {
-    node: process.version,
-    processor: cpus()[0]?.model,
-    ...(wanted('issuance') && { issuance: await issuance(load) }),
-    ...(wanted('guard') && { guard: await guard(load) }),
-    ...(wanted('dpop-issuance') && { 'dpop-issuance': await dpopIssuance(load) }),
-    ...(wanted('dpop-guard') && { 'dpop-guard': await dpopGuard(load) }),
-    ...(wanted('memory') && { memory: await memory(load) }),
-  }
-  await load.stop()
-  console.log(values.json ? JSON.stringify(results, undefined, 2) : render(results))
-}
-
-try {
-  await main()
-} finally {
-  rmSync(folder, { recursive: true, force: true })
 }

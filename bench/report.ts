@@ -1,4 +1,6 @@
-/** One round against one target. */
+import type { Contest } from './contests.ts'
+
+/** One round of one contestant. */
 export interface Round {
   readonly perSecond: number
   /** CPU seconds of the server per request. */
@@ -9,64 +11,60 @@ export interface Round {
   readonly serverBusy: number
 }
 
-/** The medians of a target, and its ratios to Holdfast's, round by round. */
+/** The medians of a contestant, and the first one's ratios to it, round by round. */
 export interface Row {
   readonly perSecond: number
   /** Microseconds. */
   readonly cpu: number
   readonly busy: number
   readonly serverBusy: number
-  /** Holdfast's rate over this one's. */
+  /** The first one's rate over this one's. */
   readonly rateRatio: Spread
-  /** This one's CPU per request over Holdfast's. */
+  /** This one's CPU per request over the first one's. */
   readonly cpuRatio: Spread
 }
 
 /** Lowest, median, highest. */
 export type Spread = readonly [low: number, median: number, high: number]
 
-/** All targets of one comparison. */
-export interface Comparison {
-  readonly rows: Readonly<Record<string, Row>>
+/** What is to be reached, and what was. */
+export interface Goal {
+  readonly reached: number
+  /** Of what: `times bare handler`, `MB more`. */
+  readonly of: string
+  readonly atLeast?: number
+  readonly atMost?: number
+}
+
+/** What came out of one thing that was measured. */
+export interface Result {
+  readonly title: string
+  readonly note?: string
+  readonly rows?: Readonly<Record<string, Row>>
   /** Which ratio counts. */
-  readonly counts: 'rate' | 'cpu'
+  readonly counts?: 'rate' | 'cpu'
+  readonly facts?: readonly string[]
   readonly goals: readonly Goal[]
 }
 
-/** What is to be reached. */
-export interface Goal {
-  readonly over: string
-  readonly wanted: number
-  readonly reached: number
+/** All that was measured in one run. */
+export interface Report {
+  readonly node: string
+  readonly processor: string
+  readonly results: Readonly<Record<string, Result>>
+  /** What could not be measured, and why. */
+  readonly leftOut: readonly string[]
 }
-
-const titles = {
-  issuance: 'Issuance: client credentials, client_secret_post, certificate-bound ES256 JWT',
-  guard: 'Guard: certificate-bound ES256 JWT at an API',
-  'dpop-issuance': 'Issuance with DPoP: the same, bound by a proof (ES256) whose use is recorded',
-  'dpop-guard': 'Guard with DPoP: a proof (ES256) for each request',
-} as const
-
-/** What is compared. */
-export type ComparisonName = keyof typeof titles
-
-const goals: Readonly<Record<ComparisonName, Readonly<Record<string, number>>>> = {
-  issuance: { 'bare handler': 0.75, 'oidc-provider': 2.2 },
-  guard: { 'bare handler': 0.75, 'express-oauth2-jwt-bearer': 2.5 },
-  'dpop-issuance': { 'oidc-provider': 2 },
-  'dpop-guard': { 'bare verify': 0.7, 'express-oauth2-jwt-bearer': 1.5 },
-}
-const mostMemoryGrowth = 20
 
 /**
- * A rate says something of a server that keeps its core this busy, while the generator does not. Otherwise the
+ * Where rates are compared, each server is one that keeps its core this busy, while the generator does not. Otherwise the
  * generator was the limit, or other programs took the core.
  */
 const busyEnough = 0.85
 
-/** Compares every target with Holdfast, round by round, so that a machine's drift cancels. */
-export function compare(name: ComparisonName, seen: Readonly<Record<string, readonly Round[]>>): Comparison {
-  const ours = seen.holdfast ?? []
+/** Compares the first contestant with every other, round by round, so that a machine's drift cancels. */
+export function compare(contest: Contest, seen: Readonly<Record<string, readonly Round[]>>): Result {
+  const [first = []] = Object.values(seen)
   const rows = Object.fromEntries(
     Object.entries(seen).map(([who, rounds]) => [
       who,
@@ -75,70 +73,75 @@ export function compare(name: ComparisonName, seen: Readonly<Record<string, read
         cpu: median(rounds.map((round) => round.cpu)) * 1e6,
         busy: median(rounds.map((round) => round.busy)),
         serverBusy: median(rounds.map((round) => round.serverBusy)),
-        rateRatio: spread(rounds.map((round, index) => (ours[index]?.perSecond ?? 0) / round.perSecond)),
-        cpuRatio: spread(rounds.map((round, index) => round.cpu / (ours[index]?.cpu ?? 1))),
+        rateRatio: spread(rounds.map((round, index) => (first[index]?.perSecond ?? 0) / round.perSecond)),
+        cpuRatio: spread(rounds.map((round, index) => round.cpu / (first[index]?.cpu ?? 1))),
       },
     ]),
   )
   const isLimit = Object.values(rows).every(({ busy, serverBusy }) => busy <= busyEnough && serverBusy >= busyEnough)
-  const counts = isLimit ? 'rate' : 'cpu'
+  const counts = contest.counts ?? (isLimit ? 'rate' : 'cpu')
   const reached = (who: string) => (counts === 'cpu' ? rows[who]?.cpuRatio[1] : rows[who]?.rateRatio[1]) ?? 0
   return {
+    title: contest.title,
+    ...(contest.note !== undefined && { note: contest.note }),
     rows,
     counts,
-    goals: Object.entries(goals[name]).map(([over, wanted]) => ({ over, wanted, reached: reached(over) })),
+    goals: Object.entries(contest.goals).map(([over, atLeast]) => ({
+      reached: reached(over),
+      of: `times ${over}`,
+      atLeast,
+    })),
   }
 }
 
 /** The results for people. */
-export function render(
-  results: {
-    readonly node: string
-    readonly processor: string | undefined
-    readonly memory?: { readonly before: number; readonly after: number }
-  } & { readonly [Name in ComparisonName]?: Comparison },
-): string {
-  const lines = [`Node ${results.node}, ${results.processor}`]
-  for (const name of Object.keys(titles) as ComparisonName[]) {
-    const comparison = results[name]
-    if (comparison) lines.push('', titles[name], ...table(comparison))
+export function renderText({ node, processor, results, leftOut }: Report): string {
+  const lines = [`Node ${node}, ${processor}`]
+  for (const result of Object.values(results)) {
+    lines.push('', result.title.replaceAll('`', ''), '')
+    if (result.rows) lines.push(...table(result.rows), '')
+    lines.push(...conclusions(result).map((line) => `  ${line}`))
   }
-  if (results.memory) {
-    const [before, after] = [results.memory.before / 1e6, results.memory.after / 1e6]
-    const verdict = after - before <= mostMemoryGrowth ? 'reached' : 'missed'
-    lines.push(
-      '',
-      `Memory: ${before.toFixed(1)} MB after 20,000 tokens, ${after.toFixed(1)} MB after 200,000 (at most ${mostMemoryGrowth} MB more wanted: ${verdict})`,
-    )
-  }
+  if (leftOut.length > 0) lines.push('', ...leftOut.map((each) => `Left out: ${each}`))
   return lines.join('\n')
 }
 
-function table({ rows, counts, goals: wanted }: Comparison): string[] {
+/** What follows from a result, a sentence each. */
+export function conclusions({ rows = {}, counts, facts = [], goals }: Result): string[] {
+  const [first] = Object.keys(rows)
+  return [
+    ...(counts === undefined ? [] : [`${first}: the ${counts === 'cpu' ? 'CPU' : 'rate'} ratio counts.`]),
+    ...facts,
+    ...goals.map(({ reached, of, atLeast, atMost }) => {
+      const isReached = reached >= (atLeast ?? -Infinity) && reached <= (atMost ?? Infinity)
+      const wanted = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`
+      return `${reached.toFixed(2)} ${of} (${wanted} wanted: ${isReached ? 'reached' : 'missed'})`
+    }),
+  ]
+}
+
+/** A share of one. */
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(0)} %`
+}
+
+/** A ratio. */
+export function times([low, middle, high]: Spread): string {
+  return `${middle.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`
+}
+
+function table(rows: NonNullable<Result['rows']>): string[] {
+  const [first] = Object.keys(rows)
   const lines = [
-    '',
-    `  ${'target'.padEnd(27)}${'req/s'.padStart(8)}${'CPU us/req'.padStart(12)}${'generator'.padStart(11)}${'server'.padStart(8)}   Holdfast is, by rate      by CPU`,
+    `  ${'server'.padEnd(27)}${'req/s'.padStart(8)}${'CPU us/req'.padStart(12)}${'generator'.padStart(11)}${'server'.padStart(8)}   the first over it, by rate    by CPU`,
   ]
   for (const [who, { perSecond, cpu, busy, serverBusy, rateRatio, cpuRatio }] of Object.entries(rows)) {
-    const ratios = who === 'holdfast' ? '' : `   ${times(rateRatio)}   ${times(cpuRatio)}`
+    const ratios = who === first ? '' : `   ${times(rateRatio).padEnd(27)}   ${times(cpuRatio)}`
     lines.push(
       `  ${who.padEnd(27)}${perSecond.toFixed(0).padStart(8)}${cpu.toFixed(1).padStart(12)}${percent(busy).padStart(11)}${percent(serverBusy).padStart(8)}${ratios}`,
     )
   }
-  lines.push('', `  The ${counts === 'cpu' ? 'CPU ratio counts: a server was not the limit' : 'rate ratio counts'}.`)
-  for (const { over, wanted: goal, reached } of wanted)
-    lines.push(
-      `  ${reached.toFixed(2)} times ${over} (at least ${goal} wanted: ${reached >= goal ? 'reached' : 'missed'})`,
-    )
   return lines
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(0)} %`
-}
-
-function times([low, middle, high]: Spread): string {
-  return `${middle.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`.padEnd(22)
 }
 
 function spread(values: readonly number[]): Spread {

@@ -23,4 +23,4 @@ const server = createServer({ ...clientCertificateTlsOptions, cert, key }, ({ he
   })
   response.end(body)
 })
-server.listen(port, '127.0.0.1', serve)
+server.listen(port, '127.0.0.1', () => serve())

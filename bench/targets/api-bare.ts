@@ -10,4 +10,4 @@ const server = createServer({ ...clientCertificateTlsOptions, cert, key }, (_, r
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': String(body.length) })
   response.end(body)
 })
-server.listen(port, '127.0.0.1', serve)
+server.listen(port, '127.0.0.1', () => serve())

@@ -23,4 +23,4 @@ app.get('/', (request: unknown, response: unknown) => {
   const { auth: verified } = request as { auth?: { payload: { client_id?: unknown } } }
   ;(response as { json(body: object): void }).json({ client: verified?.payload.client_id })
 })
-createServer({ ...clientCertificateTlsOptions, cert, key }, app).listen(port, '127.0.0.1', serve)
+createServer({ ...clientCertificateTlsOptions, cert, key }, app).listen(port, '127.0.0.1', () => serve())

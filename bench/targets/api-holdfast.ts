@@ -12,4 +12,4 @@ const server = createServer(
     response.end(body)
   }),
 )
-server.listen(port, '127.0.0.1', serve)
+server.listen(port, '127.0.0.1', () => serve())

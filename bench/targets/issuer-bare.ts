@@ -36,7 +36,7 @@ const server = createServer({ ...clientCertificateTlsOptions, cert, key }, (requ
     )
   })
 })
-server.listen(port, '127.0.0.1', serve)
+server.listen(port, '127.0.0.1', () => serve())
 
 function thumbprint(socket: TLSSocket): string {
   const known = thumbprints.get(socket)

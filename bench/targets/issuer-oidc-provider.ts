@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:https'
 import { clientCertificateTlsOptions } from '@holdfast/pop/resource/node'
 import Provider from 'oidc-provider'
-import { api, client, dpopClient, materials, serve } from '../target.ts'
+import { api, caller, client, dpopClient, materials, referenceClient, serve } from '../target.ts'
 
 const { certificate: cert, key, port } = materials()
 const signing = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
@@ -16,6 +16,8 @@ const common = {
 const provider = new Provider(`https://localhost:${port}`, {
   clients: [
     { ...client, ...common, tls_client_certificate_bound_access_tokens: true },
+    { ...referenceClient, ...common, tls_client_certificate_bound_access_tokens: true },
+    { ...caller, ...common, grant_types: [] },
     { ...dpopClient, ...common, dpop_bound_access_tokens: true },
   ],
   jwks: { keys: [{ ...signing, alg: 'ES256', use: 'sig' }] },
@@ -23,6 +25,7 @@ const provider = new Provider(`https://localhost:${port}`, {
   features: {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
+    introspection: { enabled: true },
     dPoP: { enabled: true, allowReplay: false },
     mTLS: {
       enabled: true,
@@ -32,10 +35,10 @@ const provider = new Provider(`https://localhost:${port}`, {
     resourceIndicators: {
       enabled: true,
       defaultResource: () => api,
-      getResourceServerInfo: () => ({
+      getResourceServerInfo: (_: unknown, __: unknown, { clientId }: { clientId: string }) => ({
         scope: 'api1',
         audience: api,
-        accessTokenFormat: 'jwt',
+        accessTokenFormat: clientId === referenceClient.client_id ? 'opaque' : 'jwt',
         accessTokenTTL: 3600,
         jwt: { sign: { alg: 'ES256' } },
       }),
@@ -45,4 +48,4 @@ const provider = new Provider(`https://localhost:${port}`, {
 provider.on('grant.error', (_: unknown, error: Error) => console.error(error))
 provider.on('server_error', (_: unknown, error: Error) => console.error(error))
 const server = createServer({ ...clientCertificateTlsOptions, cert, key }, provider.callback())
-server.listen(port, '127.0.0.1', serve)
+server.listen(port, '127.0.0.1', () => serve())
