@@ -1,7 +1,7 @@
 import { type Inbound, Refused } from '@holdfast/pop'
 import { authenticate, clientAuthentications } from '../client-authentication/authenticate.ts'
 import type { Context } from '../context.ts'
-import { useUp } from '../tokens/access-token.ts'
+import { useUpToEnd } from '../tokens/access-token.ts'
 import { handleHash, isHandle } from '../tokens/handle.ts'
 import { findPresentedToken, type PresentedToken } from '../tokens/presented-token.ts'
 import { authenticationMetadata } from './authentication-metadata.ts'
@@ -30,7 +30,7 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const found = (await findPresentedToken(text, context)) ?? (await findRefreshToken(text, context))
   if (found && found.clientId !== client.client_id) throw new Refused('token_of_another_client')
   if (found?.form === 'jwt' && !context.settings.revocation.jwt) throw new Refused('revocation_unsupported')
-  await useUp(uses, context)
+  await useUpToEnd(uses, context)
   if (found) await end(found, context)
   return { status: 200, headers: uncacheable, body: '' }
 }

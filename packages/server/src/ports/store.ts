@@ -48,6 +48,8 @@ export interface Redemption {
 /** What `issue` uses up and records, all or nothing. */
 export interface Issue {
   readonly uses: readonly Use[]
+  /** They come with a request that ends something, and records nothing: let through when the disk is full. */
+  readonly toEnd?: true
   readonly redemptions?: readonly Redemption[]
   /** The moment at which redemptions are judged. They need it. */
   readonly now?: Seconds

@@ -82,7 +82,7 @@ function keepUses(from: string, to: string): void {
 }
 
 function remove(database: string): void {
-  for (const suffix of ['', '-wal', '-shm', '.owner', '.pid']) rmSync(database + suffix, { force: true })
+  for (const suffix of ['', '-wal', '-shm', '.owner', '.pid', '.reserve']) rmSync(database + suffix, { force: true })
 }
 
 /** Reads a copy whole. @throws {@link StoreUnusable} when it is damaged, or none of ours */

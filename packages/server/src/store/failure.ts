@@ -13,6 +13,16 @@ export function isLocked(cause: unknown): boolean {
   return codeOf(cause) === codes.SQLITE_BUSY
 }
 
+/** What a failure means for what comes next. After a fatal one the database must not be used. */
+export type FailureKind = 'fatal' | 'full' | 'locked' | 'other'
+
+/** Tells kinds of failure apart. */
+export function kindOf(cause: unknown): FailureKind {
+  if (isFatal(cause)) return 'fatal'
+  if (codeOf(cause) === codes.SQLITE_FULL) return 'full'
+  return isLocked(cause) ? 'locked' : 'other'
+}
+
 /** What went wrong, with SQLite's own number for it. */
 export function sentenceOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)

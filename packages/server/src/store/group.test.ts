@@ -56,7 +56,7 @@ describe('a group of changes', () => {
     const many = Array.from({ length: 50 }, (_, index) => ({ ...use, key: `${index}`.padStart(500, '0') }))
     database.exec('pragma max_page_count = 22')
     const full = await run(revokes, { verb: 'issue', data: { uses: many } }, issues)
-    expect(full).toEqual({ failure: expect.stringContaining('(13)'), fatal: false })
+    expect(full).toEqual({ failure: expect.stringContaining('(13)'), kind: 'full' })
     expect([countOf('jwt_revocation'), countOf('single_use')]).toEqual([0, 0])
 
     database.exec('pragma max_page_count = 1000')
@@ -67,7 +67,7 @@ describe('a group of changes', () => {
     const other = new DatabaseSync(database.location() ?? '')
     onTestFinished(() => other.close())
     other.exec('begin immediate')
-    expect(await run(issues)).toEqual({ failure: expect.stringContaining('(5)'), fatal: false })
+    expect(await run(issues)).toEqual({ failure: expect.stringContaining('(5)'), kind: 'locked' })
     other.exec('rollback')
     expect(await run(issues)).toEqual({ outcomes: [{ answer: { issued: true } }] })
   })

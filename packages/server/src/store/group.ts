@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Kysely } from 'kysely'
-import { isFatal, isOutage, sentenceOf } from './failure.ts'
+import { type FailureKind, isOutage, kindOf, sentenceOf } from './failure.ts'
 import type { Schema } from './schema.ts'
 import { Undone } from './verbs/undone.ts'
 import { type ChangeName, changes } from './verbs.ts'
@@ -11,13 +11,13 @@ export interface Call {
   readonly data: unknown
 }
 
-/** What became of a call: its answer, or why it alone failed. */
-export type Outcome = { readonly answer: unknown } | { readonly error: string }
+/** What became of a call: its answer, why it alone failed, or why it was not made for now. */
+export type Outcome = { readonly answer: unknown } | { readonly error: string } | { readonly refused: string }
 
-/** What became of a group: everything is on the disk, or nothing is. After a fatal failure the database must not be used. */
+/** What became of a group: everything is on the disk, or nothing is. */
 export type GroupOutcome =
   | { readonly outcomes: readonly Outcome[] }
-  | { readonly failure: string; readonly fatal: boolean }
+  | { readonly failure: string; readonly kind: FailureKind }
 
 /**
  * Makes the changes in one transaction, a savepoint each. A change that throws is rolled back alone; when the
@@ -39,9 +39,9 @@ export async function runGroup(
     try {
       if (database.isTransaction) database.exec('rollback')
     } catch {
-      return { failure, fatal: true }
+      return { failure, kind: 'fatal' }
     }
-    return { failure, fatal: isFatal(cause) }
+    return { failure, kind: kindOf(cause) }
   }
 }
 

@@ -41,13 +41,22 @@ export async function acquireOwnership(file: string): Promise<Ownership> {
     if (!isLocked(cause)) throw cause
     throw new StoreOwned(file, await ownerIn(note))
   }
-  writeFileSync(`${note}.new`, `${process.pid}\n`, { mode: 0o600 })
-  renameSync(`${note}.new`, note)
+  writeNote(note)
   return {
     release() {
       rmSync(note, { force: true })
       database.close()
     },
+  }
+}
+
+/** A full disk has no room for it: then nobody learns who the owner is, and that is all. */
+function writeNote(note: string): void {
+  try {
+    writeFileSync(`${note}.new`, `${process.pid}\n`, { mode: 0o600 })
+    renameSync(`${note}.new`, note)
+  } catch {
+    rmSync(`${note}.new`, { force: true })
   }
 }
 

@@ -21,7 +21,7 @@ function runWithStore(file: string, script: string, wrapper: readonly string[] =
     onTestFinished,
     `const { openSqliteStore } = await import(${module})
      const report = ({ event }) => console.log(event)
-     let store = await openSqliteStore({ file: ${JSON.stringify(file)}, report })
+     let store = await openSqliteStore({ file: ${JSON.stringify(file)}, report, reserve: 4096 })
      ${script}`,
     wrapper,
   )

@@ -19,6 +19,8 @@ export interface SqliteOptions {
   readonly report?: (report: Report) => void
   /** How many changes may wait, 10 000 by default. */
   readonly limit?: number
+  /** How much of the disk is kept for what ends something when it is full, in bytes. 8 MiB by default. */
+  readonly reserve?: number
 }
 
 /**
@@ -27,18 +29,26 @@ export interface SqliteOptions {
  * @throws {@link StoreOwned} when another process has it
  * @throws {@link StoreUnusable} when it was migrated by a newer Holdfast, or is no database
  */
-export async function openSqliteStore({ file, report = () => {}, limit = 10_000 }: SqliteOptions): Promise<Store> {
+export async function openSqliteStore({
+  file,
+  report = () => {},
+  limit = 10_000,
+  reserve = 8 * 1024 * 1024,
+}: SqliteOptions): Promise<Store> {
   const ownership = await acquireOwnership(file)
-  const writer = await openWriter({ file, report, limit }, ownership)
+  const writer = await openWriter({ file, report, limit, reserve }, ownership)
   // What listens to a running worker is never collected: the lock lives exactly as long as the writer.
   const released = writer.exited.then(() => ownership.release())
   return createStore(writer, new DatabaseSync(file, { readOnly: true, timeout: 50 }), released)
 }
 
-async function openWriter({ file, report, limit }: Required<SqliteOptions>, ownership: Ownership): Promise<Writer> {
+async function openWriter(
+  { file, report, limit, reserve }: Required<SqliteOptions>,
+  ownership: Ownership,
+): Promise<Writer> {
   try {
     createPrivateFile(file)
-    return await Writer.open(file, report, limit)
+    return await Writer.open({ file, reserve }, report, limit)
   } catch (cause) {
     ownership.release()
     throw cause

@@ -5,7 +5,7 @@ import { type Store, StoreUnavailable } from '../ports/store.ts'
 import type { Call, GroupOutcome, Outcome } from './group.ts'
 import { StoreUnusable } from './unusable.ts'
 import type { ChangeData, ChangeName } from './verbs.ts'
-import type { Message, Order } from './worker.ts'
+import type { Message, Order, Start } from './worker.ts'
 
 interface Waiting extends Call {
   readonly resolve: (answer: unknown) => void
@@ -13,6 +13,9 @@ interface Waiting extends Call {
 }
 
 const largestGroup = 256
+
+/** The same trouble is reported no more often, in milliseconds. */
+const reportInterval = 10_000
 
 /**
  * The one who changes the database: a worker thread. Changes that wait while it works go to it together, and are
@@ -28,6 +31,7 @@ export class Writer {
   #running: readonly Waiting[] = []
   #ended: StoreUnavailable | undefined
   #idle: (() => void) | undefined
+  #complained = Number.NEGATIVE_INFINITY
 
   private constructor(worker: Worker, report: (report: Report) => void, limit: number) {
     this.#worker = worker
@@ -35,6 +39,7 @@ export class Writer {
     this.#limit = limit
     worker.on('message', (message: Message) => {
       if ('group' in message) this.#settle(message.group)
+      else if ('hasRoom' in message) this.#tellRoom(message.hasRoom)
     })
     worker.on('error', (cause) => this.#fail(String(cause)))
     worker.on('exit', () => this.#fail('the thread that writes has ended'))
@@ -46,9 +51,9 @@ export class Writer {
    * @param limit how many changes may wait
    * @throws {@link StoreUnusable}
    */
-  static async open(file: string, report: (report: Report) => void, limit: number): Promise<Writer> {
+  static async open(start: Start, report: (report: Report) => void, limit: number): Promise<Writer> {
     const entry = new URL(import.meta.resolve('holdfast/store-worker'))
-    const worker = new Worker(entry, { workerData: file, execArgv: [] })
+    const worker = new Worker(entry, { workerData: start, execArgv: [] })
     const [message]: Message[] = await once(worker, 'message')
     if (message && 'unusable' in message) {
       await worker.terminate()
@@ -104,19 +109,44 @@ export class Writer {
   }
 
   #settle(group: GroupOutcome): void {
-    const settled = this.#running
-    if ('failure' in group && group.fatal) {
+    if ('failure' in group && group.kind === 'fatal') {
       this.#fail(group.failure)
       return
     }
+    const settled = this.#running
     this.#running = []
     if ('failure' in group) {
-      this.#report({ level: 'warn', event: 'store_refused_changes', cause: group.failure })
-      for (const { reject } of settled) reject(new StoreUnavailable(`The database refuses changes: ${group.failure}`))
+      // Those who came meanwhile do not wait for the same lock again, behind each other.
+      if (group.kind === 'locked') this.#refuse([...settled, ...this.#waiting.splice(0)], group.failure)
+      else this.#refuse(settled, group.failure)
     } else {
-      for (const [index, waiting] of settled.entries()) answer(waiting, group.outcomes[index])
+      for (const [index, waiting] of settled.entries()) this.#answer(waiting, group.outcomes[index])
     }
     this.#send()
+  }
+
+  #answer(waiting: Waiting, outcome: Outcome | undefined): void {
+    const { resolve, reject, verb } = waiting
+    if (outcome && 'answer' in outcome) resolve(outcome.answer)
+    else if (outcome && 'refused' in outcome) this.#refuse([waiting], outcome.refused)
+    else reject(new Error(`The change ${verb} failed: ${outcome?.error ?? 'it was not answered'}`))
+  }
+
+  #refuse(refused: readonly Waiting[], cause: string): void {
+    this.#complain(cause)
+    for (const { reject } of refused) reject(new StoreUnavailable(`The database refuses changes: ${cause}`))
+  }
+
+  #tellRoom(hasRoom: boolean): void {
+    if (hasRoom) this.#report({ level: 'info', event: 'store_has_room' })
+    else this.#report({ level: 'error', event: 'store_full' })
+  }
+
+  #complain(cause: string): void {
+    const now = performance.now()
+    if (now - this.#complained < reportInterval) return
+    this.#complained = now
+    this.#report({ level: 'warn', event: 'store_refused_changes', cause })
   }
 
   #fail(cause: string): void {
@@ -129,11 +159,6 @@ export class Writer {
     this.#idle?.()
     void this.#worker.terminate()
   }
-}
-
-function answer({ resolve, reject, verb }: Waiting, outcome: Outcome | undefined): void {
-  if (outcome && 'answer' in outcome) resolve(outcome.answer)
-  else reject(new Error(`The change ${verb} failed: ${outcome?.error ?? 'it was not answered'}`))
 }
 
 function exitOf(worker: Worker): Promise<void> {

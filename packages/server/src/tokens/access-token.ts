@@ -87,6 +87,11 @@ export async function useUp(uses: readonly Use[], context: Pick<Context, 'store'
   if (uses.length > 0) await record({ uses }, context)
 }
 
+/** Uses up what a request brought that ends something: also when the disk is full. @throws {@link Refused} as {@link useUp} */
+export async function useUpToEnd(uses: readonly Use[], context: Parameters<typeof useUp>[1]): Promise<void> {
+  if (uses.length > 0) await record({ uses, toEnd: true }, context)
+}
+
 function bindingOf(confirmation: Confirmation | undefined): IssuedKind['binding'] {
   if (!confirmation) return 'none'
   return confirmation.jkt === undefined ? 'certificate' : 'dpop'
@@ -122,7 +127,7 @@ function recordsOf(issuance: Issuance, life: Life, { handle, refreshToken }: Han
 
 async function record(records: Issue, context: Pick<Context, 'store' | 'replay' | 'now'>): Promise<void> {
   const left = context.replay ? await markProofs(records, context.replay, context.now()) : records
-  if (left.uses.length === 0 && Object.keys(left).length === 1) return
+  if (left.uses.length === 0 && Object.keys(left).every((member) => member === 'uses' || member === 'toEnd')) return
   const outcome = await context.store.issue(left)
   if (!outcome.issued) throw new Refused(reasons[outcome.lost])
 }
