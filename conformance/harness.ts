@@ -21,6 +21,8 @@ export interface Harness {
   /** Where settings and database lie. */
   readonly directory: string
   readonly reports: Report[]
+  /** What it told of requests that it did not decline. */
+  readonly answered: Report[]
   /** Moves the server's clock, in seconds; the sum of all moves counts. */
   advance(seconds: number): void
   /** Stops the server's clock for good, and says at which second: `advance` still moves it. */
@@ -106,13 +108,13 @@ export async function startServer(
     apis: [{ identifier: api, scopes: ['api1'] }],
     clients: [...baseClients],
   })
-  const reports: Report[] = []
+  const [reports, answered]: [Report[], Report[]] = [[], []]
   let offset = 0
   let frozen: number | undefined
   const start = async (used: SettingsInput, tries = 10): Promise<AuthorizationServer> => {
     const made = await createAuthorizationServer(used, {
       directory,
-      report: (each) => reports.push(each),
+      report: (each) => (each.event === 'answered' ? answered : reports).push(each),
       now: () => (frozen ?? Math.floor(Date.now() / 1000)) + offset,
     })
     try {
@@ -178,6 +180,7 @@ export async function startServer(
     ca: authority.certificate,
     directory,
     reports,
+    answered,
     advance(seconds) {
       offset += seconds
     },

@@ -63,7 +63,7 @@ export const law: Readonly<Record<string, Floors>> = {
       endpoints: { floor: 8, pure: true, uses: [] },
       administration: { floor: 8, pure: true, uses: ['zod'] },
       store: { floor: 9, knows: ['model', 'ports', 'settings.ts', 'context.ts'], uses: ['kysely', 'pg', 'ioredis'] },
-      http: { floor: 9, uses: ['fastify', 'pino', 'prom-client'] },
+      http: { floor: 9, uses: ['fastify', 'pino', 'prom-client', '@opentelemetry/api'] },
       events: { floor: 9, uses: [] },
       outbound: { floor: 9, uses: [] },
       people: { floor: 9, uses: ['openid-client'] },

@@ -2,8 +2,10 @@ import type { Clock } from '@holdfast/pop'
 import { createAttempts, passwordLimit } from './client-authentication/attempts.ts'
 import type { Turns } from './client-authentication/stretched.ts'
 import type { Context } from './context.ts'
-import { endpoints } from './endpoints/metadata.ts'
 import type { Metrics } from './http/metrics.ts'
+import type { Operations } from './http/operations.ts'
+import type { Probes } from './http/probes.ts'
+import type { Tracing } from './http/tracing.ts'
 import { createDirectory } from './people/directory.ts'
 import type { People } from './ports/people.ts'
 import type { Store } from './ports/store.ts'
@@ -35,7 +37,24 @@ export async function openReplay(
 export async function openMetrics(settings: Settings): Promise<Metrics | undefined> {
   if (!settings.operations) return undefined
   const { createMetrics } = await import('./http/metrics.ts')
-  return createMetrics(new Set(endpoints.flatMap(({ paths }) => paths(settings))))
+  return createMetrics()
+}
+
+/** Makes spans, where the settings want them. Nothing of OpenTelemetry is loaded otherwise. */
+export async function openTracing({ tracing }: Settings): Promise<Tracing | undefined> {
+  if (!tracing) return undefined
+  const { createTracing } = await import('./http/tracing.ts')
+  return createTracing()
+}
+
+/** Creates the listener for operations, where there is one. */
+export async function openOperations(
+  settings: Settings['operations'],
+  probes: Probes,
+): Promise<Operations | undefined> {
+  if (!settings) return undefined
+  const { createOperations } = await import('./http/operations.ts')
+  return createOperations(settings, probes)
 }
 
 /** Opens the embedded directory of people. */

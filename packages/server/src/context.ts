@@ -51,14 +51,6 @@ export interface Context {
   /** Makes an entry of the audit log, to be recorded by the store together with what it tells of. */
   readonly audit: (entry: AuditEntry) => AuditStamp
   readonly report: (report: Report) => void
-  /** Counts tokens, where somebody wants to know. */
-  readonly issued?: (kind: IssuedKind) => void
-}
-
-/** What is counted of a token. */
-export interface IssuedKind {
-  readonly binding: 'none' | 'certificate' | 'dpop'
-  readonly format: 'jwt' | 'reference'
 }
 
 /** Finds clients. */

@@ -1,5 +1,6 @@
 import { decodeForm, type Inbound, type Parameters, parseParameters, Refused } from '@holdfast/pop'
 import type { Context } from '../context.ts'
+import type { AnsweredRequest } from '../ports/report.ts'
 import type { Proven } from '../possession/prove.ts'
 import type { Settings } from '../settings.ts'
 
@@ -13,14 +14,10 @@ export interface Outbound {
   readonly decision?: Decision
 }
 
-/** What an answer grants: plain data, never a token, secret, key or proof. */
-export interface Decision {
+/** What was decided: plain data, never a token, secret, key or proof. One with a grant is the issue of a token. */
+export interface Decision extends Pick<AnsweredRequest, 'grant' | 'binding' | 'format' | 'active'> {
+  /** Who has authenticated. */
   readonly client?: string
-  readonly grant?: string
-  readonly binding?: 'none' | 'certificate' | 'dpop'
-  readonly format?: 'jwt' | 'reference'
-  /** Of a token that was asked about. */
-  readonly active?: boolean
 }
 
 /** An address of the server. */

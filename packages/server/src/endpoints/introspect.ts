@@ -48,7 +48,11 @@ function isFor({ client_id, introspects }: Client, { clientId, audience }: Prese
 }
 
 /** RFC 7662 §2.2; `cnf` stands at top level. RFC 8705 §3.2. */
-function describe(token: PresentedToken, { authorization }: Standing, { settings: { issuer } }: Context): object {
+function describe(
+  token: PresentedToken,
+  { authorization }: Standing,
+  { settings: { issuer } }: Context,
+): Introspection {
   const details = authorization?.authorizationDetails ?? []
   const { scope, clientId, subject, audience, issued, expires, jti, confirmation } = token
   return {
@@ -68,10 +72,20 @@ function describe(token: PresentedToken, { authorization }: Standing, { settings
   }
 }
 
-async function respond(introspection: object, client: Client, inbound: Inbound, context: Context): Promise<Outbound> {
-  if (!accepts(inbound, signedType)) return { status: 200, headers: uncacheable, body: JSON.stringify(introspection) }
+type Introspection = { readonly active: boolean } & Readonly<Record<string, unknown>>
+
+async function respond(
+  introspection: Introspection,
+  client: Client,
+  inbound: Inbound,
+  context: Context,
+): Promise<Outbound> {
+  const decision = { client: client.client_id, active: introspection.active }
+  if (!accepts(inbound, signedType))
+    return { status: 200, headers: uncacheable, body: JSON.stringify(introspection), decision }
   return {
     status: 200,
+    decision,
     headers: { ...uncacheable, 'content-type': signedType },
     body: await signResponse(introspection, client.client_id, context),
   }

@@ -31,7 +31,7 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const proven = await prove(inbound, authenticated, context)
   const redeemed = await redeem({ authenticated, parameters, ...proven }, context)
   const issued = await issue(redeemed, context)
-  return respond(issued, proven)
+  return respond(issued, proven, { client: authenticated.client.client_id, grant: parameters.one('grant_type') })
 }
 
 /** RFC 8707 §2; RFC 8693 §2.1 has a second one. */
@@ -41,7 +41,7 @@ function repeatableIn({ form = [] }: Inbound): readonly string[] {
 }
 
 /** RFC 6749 §5.1, RFC 8693 §2.2.1. */
-function respond(issued: Issued, proven: Proven): Outbound {
+function respond(issued: Issued, proven: Proven, { client, grant }: Asked): Outbound {
   const { token: access_token, lifetime: expires_in, scope, refreshToken, idToken, authorizationDetails, type } = issued
   return {
     status: 200,
@@ -56,5 +56,11 @@ function respond(issued: Issued, proven: Proven): Outbound {
       scope,
       authorization_details: authorizationDetails,
     }),
+    decision: { client, ...(grant !== undefined && { grant }), binding: issued.binding, format: issued.format },
   }
+}
+
+interface Asked {
+  readonly client: string
+  readonly grant: string | undefined
 }

@@ -18,7 +18,7 @@ import type { Client } from '../model/client.ts'
 import { claimsWithin, openidClaims } from '../model/openid-scope.ts'
 import { requireProof } from '../possession/dpop.ts'
 import type { Proven } from '../possession/prove.ts'
-import { useUp } from '../tokens/access-token.ts'
+import { bindingOf, useUp } from '../tokens/access-token.ts'
 import { findPresentedToken, findStanding, type PresentedToken } from '../tokens/presented-token.ts'
 import { answering, behindIssuer, type Endpoint, type Outbound, uncacheable } from './endpoint.ts'
 import { renderRefusal } from './refusal.ts'
@@ -52,7 +52,12 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   if (!person) throw new Refused('token_inactive')
   await useUp(proven.uses, context)
   const claims = { sub: token.subject, ...claimsWithin(scope, person.claims) }
-  return { status: 200, headers: answering(proven), body: JSON.stringify(claims) }
+  return {
+    status: 200,
+    headers: answering(proven),
+    body: JSON.stringify(claims),
+    decision: { client: client.client_id, binding: bindingOf(token.confirmation), format: token.form },
+  }
 }
 
 interface Presented {

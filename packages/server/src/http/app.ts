@@ -5,8 +5,10 @@ import { claimedClient } from '../client-authentication/credentials.ts'
 import type { Context } from '../context.ts'
 import type { Endpoint, Outbound } from '../endpoints/endpoint.ts'
 import { refusalOf, renderRefusal, reportOf } from '../endpoints/refusal.ts'
+import type { Report } from '../ports/report.ts'
 import { isPreflight, renderPreflight, shareWith } from './cors.ts'
-import { type Arrival, inboundOf, nodeHeaders, parseForm, parseJson } from './exchange.ts'
+import { type Passage, reportAnswer } from './decision.ts'
+import { inboundOf, nodeHeaders, parseForm, parseJson } from './exchange.ts'
 
 /** The largest body, in bytes. */
 export const mostBodyBytes = 65_536
@@ -23,7 +25,7 @@ const reasons: Readonly<Record<string, Reason>> = {
 
 /** What the listeners know. */
 export interface Surroundings {
-  arrivalOf(request: IncomingMessage): Arrival
+  passageOf(request: IncomingMessage): Passage
   /** The server is being closed: each answer ends its connection. */
   isDraining(): boolean
 }
@@ -32,7 +34,7 @@ export interface Surroundings {
 export function createApp(
   endpoints: readonly Endpoint[],
   context: Context,
-  { arrivalOf, isDraining }: Surroundings,
+  { passageOf, isDraining }: Surroundings,
 ): FastifyInstance {
   const app = fastify({
     bodyLimit: mostBodyBytes,
@@ -57,8 +59,13 @@ export function createApp(
     else done(new Refused(takesJson ? 'body_not_json' : 'body_not_form'))
   })
 
-  /** Past Fastify's serialisation and hooks, of which we use none. */
-  const write = ({ status, headers, body }: Outbound, reply: FastifyReply): FastifyReply => {
+  /** Every answer leaves here, and is told once. Past Fastify's serialisation and hooks, of which we use none. */
+  const write = (outbound: Outbound, { raw }: FastifyRequest, reply: FastifyReply, refusal?: Report): FastifyReply => {
+    const passage = passageOf(raw)
+    const report = reportAnswer(outbound, passage, refusal)
+    context.report(report)
+    passage.span?.end(report)
+    const { status, headers, body } = outbound
     const length = status === 304 || status === 204 ? {} : { 'content-length': String(Buffer.byteLength(body)) }
     if (isDraining()) reply.raw.setHeader('connection', 'close')
     reply
@@ -68,17 +75,23 @@ export function createApp(
     return reply
   }
 
-  const send = (outbound: Outbound, request: FastifyRequest, reply: FastifyReply) =>
-    request.raw.headers.origin === undefined ? write(outbound, reply) : share(outbound, request, reply)
+  const send = (outbound: Outbound, request: FastifyRequest, reply: FastifyReply, refusal?: Report) =>
+    request.raw.headers.origin === undefined
+      ? write(outbound, request, reply, refusal)
+      : share(outbound, request, reply, refusal)
 
-  const share = async ({ headers, ...rest }: Outbound, request: FastifyRequest, reply: FastifyReply) =>
-    write({ ...rest, headers: { ...headers, ...(await sharedWith(request)) } }, reply)
+  const share = async (
+    { headers, ...rest }: Outbound,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    refusal?: Report,
+  ) => write({ ...rest, headers: { ...headers, ...(await sharedWith(request)) } }, request, reply, refusal)
 
   /** Nothing where certificates are asked for: browsers have no business there. */
   const sharedWith = async (request: FastifyRequest): Promise<Outbound['headers']> => {
     const { origin } = request.raw.headers
     const endpoint = paths.get(addressOf(request))
-    if (origin === undefined || !endpoint || arrivalOf(request.raw).asks) return {}
+    if (origin === undefined || !endpoint || passageOf(request.raw).arrival.asks) return {}
     return await shareWith({ origin, client: clientOf(request) }, endpoint, context.clients)
   }
 
@@ -89,9 +102,9 @@ export function createApp(
     more: Readonly<Record<string, string>> = {},
   ) => {
     const client = clientOf(request)
-    context.report({ ...reportOf(refused), ...(client === undefined ? {} : { client: client.slice(0, 256) }) })
+    const refusal = { ...reportOf(refused), ...(client === undefined ? {} : { client: client.slice(0, 256) }) }
     const { status, headers, body } = renderAt(addressOf(request), refused, request)
-    return send({ status, headers: { ...headers, ...more }, body }, request, reply)
+    return send({ status, headers: { ...headers, ...more }, body }, request, reply, refusal)
   }
   const renderAt = (path: string, refused: Refused, { raw, headers }: FastifyRequest): Outbound =>
     paths.get(path)?.renderRefusal?.(refused, { headers: raw.headersDistinct }, context.settings) ??
@@ -110,21 +123,25 @@ export function createApp(
         method: [...endpoint.methods],
         url: path,
         async handler(request, reply) {
-          const arrival = arrivalOf(request.raw)
+          const { arrival, span } = passageOf(request.raw)
           requirePath(path, request)
           if (arrival.aliasesOnly && !endpoint.aliased) throw new Refused('endpoint_unknown')
-          return send(await endpoint.handle(inboundOf(request.raw, arrival, bodyOf(request)), context), request, reply)
+          const inbound = inboundOf(request.raw, arrival, bodyOf(request))
+          const handle = () => endpoint.handle(inbound, context)
+          return send(await (span ? span.within(handle) : handle()), request, reply)
         },
       })
     }
   }
   const refuseAddress = async (request: FastifyRequest, reply: FastifyReply) => {
     const endpoint = paths.get(addressOf(request))
-    const served = endpoint && (endpoint.aliased || !arrivalOf(request.raw).aliasesOnly)
+    const served = endpoint && (endpoint.aliased || !passageOf(request.raw).arrival.aliasesOnly)
     if (!served) return refuse(new Refused('endpoint_unknown'), request, reply)
     const allow = endpoint.methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)).join(', ')
     const preflight = isPreflight(request.raw) && renderPreflight(await sharedWith(request), allow)
-    return preflight ? write(preflight, reply) : refuse(new Refused('method_not_allowed'), request, reply, { allow })
+    return preflight
+      ? write(preflight, request, reply)
+      : refuse(new Refused('method_not_allowed'), request, reply, { allow })
   }
   app.setNotFoundHandler(refuseAddress)
   return app

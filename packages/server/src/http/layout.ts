@@ -4,25 +4,26 @@ import { endpoints } from '../endpoints/metadata.ts'
 import type { Settings } from '../settings.ts'
 import { createApp } from './app.ts'
 import type { Listenings } from './certificate-renewal.ts'
+import { beginPassage, type Passage } from './decision.ts'
 import type { Arrival } from './exchange.ts'
 import { createListener } from './listeners.ts'
-import type { Metrics } from './metrics.ts'
+import type { Tracing } from './tracing.ts'
 
 /** The listeners of the layout: which asks for certificates, and which serves the aliases only. */
-export function createListeners(context: Context, watch?: Metrics['watch']): Listenings {
+export function createListeners(context: Context, tracing?: Tracing): Listenings {
   const { listen, layout } = context.settings
-  const arrivals = new WeakMap<IncomingMessage, Arrival>()
+  const known = { paths: new Set(endpoints.flatMap(({ paths }) => paths(context.settings))), tracing }
+  const passages = new WeakMap<IncomingMessage, Passage>()
   let draining = false
   const app = createApp(endpoints, context, {
-    arrivalOf: (request) => arrivals.get(request) ?? open,
+    passageOf: (request) => passages.get(request) ?? beginPassage(request, open, { paths: known.paths }),
     isDraining: () => draining,
   })
   const open: Arrival = { origin: listen.public.origin, asks: layout === 'single', aliasesOnly: false }
   const start = (listener: Settings['listen']['public'], arrival: Arrival) =>
     createListener(listener, arrival, {
       route(request, response) {
-        arrivals.set(request, arrival)
-        watch?.(request, response)
+        passages.set(request, beginPassage(request, arrival, known))
         app.routing(request, response)
       },
       report: context.report,

@@ -18,6 +18,8 @@ export interface Listening {
   useCertificate(pair: Pick<Listener, 'certificate' | 'key'>): void
   /** Lets requests in flight finish, takes no new ones. */
   close(): Promise<void>
+  /** How many are open. */
+  connections(): Promise<number>
 }
 
 const limits = {
@@ -88,6 +90,7 @@ export function createListener(
       onDrain()
       await Promise.all([drain(server), ...doors.slice(1).map(shut)])
     },
+    connections: async () => (await Promise.all(doors.map(countConnections))).reduce((sum, count) => sum + count, 0),
   }
 }
 
@@ -98,6 +101,12 @@ function open(door: Door, options: ListenOptions): Promise<void> {
       door.off('error', reject)
       resolve()
     })
+  })
+}
+
+function countConnections(door: Door): Promise<number> {
+  return new Promise((resolve) => {
+    door.getConnections((_, count) => resolve(count ?? 0))
   })
 }
 

@@ -9,7 +9,7 @@ import {
   schemeFor,
   type TokenScheme,
 } from '@holdfast/pop'
-import type { Context, IssuedKind } from '../context.ts'
+import type { Context } from '../context.ts'
 import type { Authorization, RefreshToken } from '../model/authorization.ts'
 import type { AccessGrant, ReferenceToken } from '../model/reference-token.ts'
 import type { Issue, Lost, Redemption, Use } from '../ports/store.ts'
@@ -36,7 +36,7 @@ export interface Issuance {
 }
 
 /** What issuing needs. */
-type Issuing = Pick<Context, 'settings' | 'store' | 'replay' | 'signer' | 'primitives' | 'now' | 'issued'>
+type Issuing = Pick<Context, 'settings' | 'store' | 'replay' | 'signer' | 'primitives' | 'now'>
 
 /** An access token that has just come to be, and what goes with it. */
 export interface Issued {
@@ -49,7 +49,12 @@ export interface Issued {
   readonly type?: string
   /** `DPoP` exactly where it is bound to a DPoP key; one bound to a certificate is a `Bearer` token on the wire. RFC 9449 §5, RFC 8705 §3. */
   readonly tokenType: TokenScheme
+  readonly binding: Binding
+  readonly format: AccessTokenSettings['format']
 }
+
+/** What a token is bound to. */
+export type Binding = 'none' | 'certificate' | 'dpop'
 
 /**
  * Uses up what the request brought, records what must survive, and makes the tokens: the only step that writes, in one
@@ -68,13 +73,14 @@ export async function issue(issuance: Issuance, context: Issuing): Promise<Issue
   if (records) await record(records, context)
 
   const details = authorization?.authorizationDetails ?? []
-  context.issued?.({ binding: bindingOf(grant.confirmation), format: accessToken.format })
   const token = handle ?? (await signAccessToken({ grant, life, details }, accessToken.algorithm, context))
   return {
     token,
     lifetime: accessToken.lifetime,
     scope: grant.scope,
     tokenType: schemeFor(grant.confirmation),
+    binding: bindingOf(grant.confirmation),
+    format: accessToken.format,
     ...(refreshToken !== undefined && { refreshToken }),
     ...(idToken && authorization && { idToken: await signIdToken(idToken, { grant, authorization, token }, context) }),
     ...(details.length > 0 && { authorizationDetails: details }),
@@ -92,7 +98,8 @@ export async function useUpToEnd(uses: readonly Use[], context: Parameters<typeo
   if (uses.length > 0) await record({ uses, toEnd: true }, context)
 }
 
-function bindingOf(confirmation: Confirmation | undefined): IssuedKind['binding'] {
+/** Says what a token is bound to. */
+export function bindingOf(confirmation: Confirmation | undefined): Binding {
   if (!confirmation) return 'none'
   return confirmation.jkt === undefined ? 'certificate' : 'dpop'
 }
