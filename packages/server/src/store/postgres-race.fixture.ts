@@ -30,7 +30,7 @@ type Try = (thing: string, caller: number) => Promise<boolean>
 async function open({ memory, url }: Race): Promise<{ readonly use: Try; readonly close: () => Promise<void> }> {
   if (memory === 'proof in Redis') {
     const redis = await openRedisReplay([url], false, { now: () => raced, report: () => {} })
-    const use: Try = (key) => redis.use({ key, made: 1000, expires: 1060 }, raced).catch(declined)
+    const use: Try = async (key) => await redis.use({ key, made: 1000, expires: 1060 }, raced)
     return { use, close: redis.close }
   }
   const store = await openPostgresStore({ url })
@@ -67,13 +67,16 @@ async function findThenSave(store: Store, hash: string): Promise<boolean> {
 async function run(race: Race): Promise<void> {
   const { use, close } = await open(race)
   // Connections are made before the race.
-  await Promise.all(Array.from({ length: race.callers }, (_, caller) => use(`${process.pid} ${caller}`, caller)))
+  await Promise.all(
+    Array.from({ length: race.callers }, (_, caller) => use(`${process.pid} ${caller}`, caller).catch(declined)),
+  )
   process.send?.('ready')
   const [begins] = await once(process, 'message')
   const wins: number[] = []
   const running = race.things.map(async (thing, round) => {
     await barrier(begins + round * race.interval)
-    const outcomes = await Promise.all(Array.from({ length: race.callers }, (_, caller) => use(thing, caller)))
+    const tries = Array.from({ length: race.callers }, (_, caller) => use(thing, caller).catch(declined))
+    const outcomes = await Promise.all(tries)
     wins[round] = outcomes.filter(Boolean).length
   })
   await Promise.all(running)

@@ -81,7 +81,9 @@ requirePrograms('postgres', 'redis-server')('two processes that use one thing at
       const length = roundsOf(callers)
       const wins = await run(memory, callers, length)
       expect(wins).toHaveLength(length)
-      expect(violationsOf(wins)).toEqual([])
+      expect(wins.filter((each) => each > 1)).toEqual([])
+      // On a busy machine an answer may come too late for whoever waits: nobody passes then.
+      expect(wins.filter((each) => each === 1).length).toBeGreaterThan(0.8 * length)
     },
   )
 
