@@ -1,9 +1,12 @@
 import { z } from 'zod'
+import { auditEvents } from '../model/audit.ts'
 import { SettingsError } from '../settings.ts'
 import type { AdministrationContext } from './administration-context.ts'
 import { AdministrationError } from './administration-error.ts'
+import { exportAudit, listAudit, verifyAudit } from './audit.ts'
 import { addClient, editClient, listClients, removeClient, showClient } from './clients.ts'
 import { listKeys, revokeKey, rotateKeys } from './keys.ts'
+import { resealKeys } from './resealing.ts'
 
 /** The operator's commands. Data in and data out are JSON, so that they can cross a socket. */
 export interface Administration {
@@ -43,6 +46,11 @@ const secret = z.union([
   z.strictObject({ chosen: z.string().min(1).max(1024) }),
 ])
 
+const node = z.string().min(1).max(256)
+const limit = z.int().min(1).max(10_000)
+const number = z.int().min(0)
+const anchor = z.strictObject({ node, number, mac: z.string().max(64) })
+
 const commands = {
   'client-add': command(z.strictObject({ client, secret: secret.optional() }), addClient),
   'client-list': command(z.strictObject({}), listClients),
@@ -52,6 +60,19 @@ const commands = {
   'key-list': command(z.strictObject({}), listKeys),
   'key-rotate': command(z.strictObject({ algorithm: z.string().optional() }), rotateKeys),
   'key-revoke': command(z.strictObject({ kid: z.string().min(1).max(256) }), revokeKey),
+  'audit-list': command(
+    z.strictObject({
+      node: node.optional(),
+      since: z.int().optional(),
+      event: z.enum(auditEvents).optional(),
+      client: clientId.optional(),
+      limit,
+    }),
+    listAudit,
+  ),
+  'audit-export': command(z.strictObject({ node: node.optional(), after: number, limit }), exportAudit),
+  'audit-verify': command(z.strictObject({ expected: z.array(anchor).max(100) }), verifyAudit),
+  'key-reseal': command(z.strictObject({}), resealKeys),
 }
 
 function command<Input, Output>(

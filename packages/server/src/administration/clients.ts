@@ -1,5 +1,6 @@
 import type { JsonObject } from '@holdfast/pop'
 import type { Client } from '../model/client.ts'
+import { changesOf } from '../model/client-changes.ts'
 import { parseClient, requireClientFits } from '../settings.ts'
 import type { AdministrationContext } from './administration-context.ts'
 import { AdministrationError } from './administration-error.ts'
@@ -22,23 +23,30 @@ export interface ChangedClient {
   readonly secret?: string
 }
 
-type Tools = Pick<AdministrationContext, 'settings' | 'store' | 'random' | 'onClientsChanged'>
+type Tools = Pick<AdministrationContext, 'settings' | 'store' | 'random' | 'audit' | 'onClientsChanged'>
 
 /** Adds a client to the store. */
 export async function addClient(
   { client, secret }: { readonly client: JsonObject; readonly secret?: SecretChange | undefined },
   context: Tools,
 ): Promise<ChangedClient> {
-  const { settings, store, onClientsChanged } = context
+  const { settings, store, audit, onClientsChanged } = context
   const made = await madeSecret(secret, context)
   const parsed = fitting({ ...client, ...made.members }, context)
-  if (inSettings(parsed.client_id, settings) || !(await store.insertClient(parsed))) {
+  const { client_id } = parsed
+  const added = audit({
+    event: 'client_added',
+    actor: 'operator',
+    client: client_id,
+    details: changesOf(undefined, parsed),
+  })
+  if (inSettings(client_id, settings) || !(await store.audited({ verb: 'insertClient', data: parsed, audit: added }))) {
     throw new AdministrationError(
       'taken',
-      `There is a client "${parsed.client_id}" already. Choose another client_id, or change it with \`holdfast client edit\`.`,
+      `There is a client "${client_id}" already. Choose another client_id, or change it with \`holdfast client edit\`.`,
     )
   }
-  onClientsChanged(parsed.client_id)
+  onClientsChanged(client_id)
   return changed(parsed, made.shown)
 }
 
@@ -71,7 +79,7 @@ export async function editClient(
   }: { readonly clientId: string; readonly change: JsonObject; readonly secret?: SecretChange | undefined },
   context: Tools,
 ): Promise<ChangedClient> {
-  const { settings, store, onClientsChanged } = context
+  const { settings, store, audit, onClientsChanged } = context
   requireWritable(clientId, settings)
   const before = known(clientId, await store.findClient(clientId))
   if (change.client_id !== undefined && change.client_id !== clientId)
@@ -82,7 +90,13 @@ export async function editClient(
   const made = await madeSecret(secret, context)
   const merged = Object.entries({ ...before, ...change, ...made.members }).filter(([, value]) => value !== null)
   const after = fitting(Object.fromEntries(merged), context)
-  if (!(await store.replaceClient(after))) throw unknown(clientId)
+  const edited = audit({
+    event: 'client_changed',
+    actor: 'operator',
+    client: clientId,
+    details: changesOf(before, after),
+  })
+  if (!(await store.audited({ verb: 'replaceClient', data: after, audit: edited }))) throw unknown(clientId)
   onClientsChanged(clientId)
   return changed(after, made.shown)
 }
@@ -90,10 +104,11 @@ export async function editClient(
 /** Removes a client of the store, and its reference tokens with it. */
 export async function removeClient(
   { clientId }: { readonly clientId: string },
-  { settings, store, onClientsChanged }: Tools,
+  { settings, store, audit, onClientsChanged }: Tools,
 ): Promise<{ readonly removed: string }> {
   requireWritable(clientId, settings)
-  if (!(await store.deleteClient(clientId))) throw unknown(clientId)
+  const removed = audit({ event: 'client_removed', actor: 'operator', client: clientId })
+  if (!(await store.audited({ verb: 'deleteClient', data: clientId, audit: removed }))) throw unknown(clientId)
   onClientsChanged(clientId)
   return { removed: clientId }
 }

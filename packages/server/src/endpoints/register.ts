@@ -1,6 +1,8 @@
 import { equalInConstantTime, type Inbound, type JsonObject, Refused, refusals, renderChallenge } from '@holdfast/pop'
 import type { Context } from '../context.ts'
+import type { AuditEvent, AuditStamp } from '../model/audit.ts'
 import type { Client } from '../model/client.ts'
+import { changesOf } from '../model/client-changes.ts'
 import {
   type Beside,
   MetadataRefused,
@@ -51,7 +53,7 @@ export const register: Endpoint = {
 
 async function create(inbound: Inbound, context: Context): Promise<Outbound> {
   const { store, settings, primitives } = context
-  requireInitialAccess(inbound, context)
+  const access = await requireInitialAccess(inbound, context)
   if (inbound.url.includes('?')) throw new Refused('parameter_in_query')
   const handle = () => createHandle(primitives.random)
   const [client_id, token, secret] = [handle(), handle(), handle()]
@@ -65,7 +67,10 @@ async function create(inbound: Inbound, context: Context): Promise<Outbound> {
     }),
     settings,
   )
-  if (!(await store.insertClient(client))) throw new Error('a random client_id was taken')
+  const details = { ...changesOf(undefined, client), initial_access_token: access }
+  const added = told('client_added', { inbound, client, details }, context)
+  if (!(await store.audited({ verb: 'insertClient', data: client, audit: added })))
+    throw new Error('a random client_id was taken')
   return respond(201, { client, token, ...(hasSecret(client) && { secret }) }, settings)
 }
 
@@ -87,7 +92,9 @@ async function update(inbound: Inbound, context: Context): Promise<Outbound> {
     ...trustMember(method, settings),
   })
   const client = parseClientMetadata(body, besideOf, settings)
-  if (!(await store.replaceClient(client))) throw new Refused('registration_token_wrong')
+  const edited = told('client_changed', { inbound, client, details: changesOf(before, client) }, context)
+  if (!(await store.audited({ verb: 'replaceClient', data: client, audit: edited })))
+    throw new Refused('registration_token_wrong')
   clients.forget()
   return respond(200, { client, token, ...(fresh !== undefined && hasSecret(client) && { secret: fresh }) }, settings)
 }
@@ -95,9 +102,31 @@ async function update(inbound: Inbound, context: Context): Promise<Outbound> {
 /** Its tokens go with it. RFC 7592 §2.3. */
 async function remove(inbound: Inbound, context: Context): Promise<Outbound> {
   const { client } = await requireManaged(inbound, clientIdOf(inbound), context)
-  await context.store.deleteClient(client.client_id)
+  const removed = told('client_removed', { inbound, client }, context)
+  await context.store.audited({ verb: 'deleteClient', data: client.client_id, audit: removed })
   context.clients.forget()
   return { status: 204, headers: { 'cache-control': 'no-store', pragma: 'no-cache' }, body: '' }
+}
+
+/** Who registers is known by its initial access token only; after that the client speaks for itself. */
+function told(
+  event: AuditEvent,
+  { inbound: { address }, client: { client_id: client }, details }: Registered,
+  { audit }: Context,
+): AuditStamp {
+  return audit({
+    event,
+    ...(event !== 'client_added' && { actor: `client:${client}` }),
+    client,
+    ...(address !== undefined && { address }),
+    ...(details && { details }),
+  })
+}
+
+interface Registered {
+  readonly inbound: Inbound
+  readonly client: Client
+  readonly details?: Readonly<Record<string, string>>
 }
 
 function clientIdOf(inbound: Inbound): string | undefined {

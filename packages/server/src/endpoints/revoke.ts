@@ -31,7 +31,7 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   if (found && found.clientId !== client.client_id) throw new Refused('token_of_another_client')
   if (found?.form === 'jwt' && !context.settings.revocation.jwt) throw new Refused('revocation_unsupported')
   await useUpToEnd(uses, context)
-  if (found) await end(found, context)
+  if (found) await end(found, inbound, context)
   return { status: 200, headers: uncacheable, body: '' }
 }
 
@@ -47,13 +47,34 @@ async function findRefreshToken(text: string, { store }: Context): Promise<Prese
   return found && { form: 'refresh', clientId: found.clientId, authorizationId: found.authorizationId }
 }
 
-async function end(found: PresentedToken | PresentedRefreshToken, { store, now }: Context): Promise<void> {
-  switch (found.form) {
-    case 'jwt':
-      return await store.revokeJwt({ jti: found.jti, expires: found.expires })
-    case 'reference':
-      return await store.revokeReferenceToken(found.hash)
-    case 'refresh':
-      return await store.revokeAuthorization({ id: found.authorizationId, now: now() })
+/** Ends it and records that, or neither. What has ended before is not recorded again. */
+async function end(
+  found: PresentedToken | PresentedRefreshToken,
+  { address }: Inbound,
+  { store, now, audit }: Context,
+): Promise<void> {
+  const { clientId: client, authorizationId: id } = found
+  const subject = id === undefined ? undefined : (await store.findAuthorization(id))?.subject
+  const told = {
+    actor: `client:${client}`,
+    client,
+    ...(subject !== undefined && { subject }),
+    ...(address && { address }),
   }
+  if (found.form === 'refresh') {
+    const data = { id: found.authorizationId, now: now() }
+    await store.audited({
+      verb: 'revokeAuthorization',
+      data,
+      audit: audit({ event: 'authorization_revoked', ...told }),
+    })
+    return
+  }
+  const { jti, expires, hash } = found
+  const revocation = audit({ event: 'token_revoked', ...told, details: { jti } })
+  await store.audited(
+    found.form === 'jwt'
+      ? { verb: 'revokeJwt', data: { jti, expires }, audit: revocation }
+      : { verb: 'revokeReferenceToken', data: hash, audit: revocation },
+  )
 }

@@ -26,9 +26,20 @@ export function isReplay(usedUp: Seconds, now: Seconds): boolean {
 export async function refuseReplay(
   reason: 'code_replayed' | 'refresh_token_replayed',
   { authorizationId: id, clientId: client }: Pick<RefreshToken, 'authorizationId' | 'clientId'>,
-  { store, now, report }: Context,
+  { store, now, audit, report }: Context,
 ): Promise<never> {
-  await store.revokeAuthorization({ id, now: now() })
+  const { subject } = (await store.findAuthorization(id)) ?? {}
+  await store.audited({
+    verb: 'revokeAuthorization',
+    data: { id, now: now() },
+    audit: audit({
+      event: 'authorization_revoked',
+      actor: 'server',
+      client,
+      ...(subject !== undefined && { subject }),
+      reason,
+    }),
+  })
   report({ level: 'warn', event: 'authorization_revoked', client, reason })
   throw new Refused(reason)
 }

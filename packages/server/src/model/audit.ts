@@ -62,6 +62,13 @@ export interface AuditRecord {
   readonly mac: string
 }
 
+/** Where a chain ends: the number of its last link, and a seal over it that only the server can make. */
+export interface AuditHead {
+  readonly node: string
+  readonly number: number
+  readonly seal: string
+}
+
 /** Seals a link of a chain, the first one after `''`. @returns base64url of HMAC-SHA-256 over the link before and this one */
 export function auditMac(
   { node, number, time, event, entry }: Omit<AuditRecord, 'mac'>,
@@ -70,5 +77,15 @@ export function auditMac(
 ): string {
   return createHmac('sha256', key)
     .update(JSON.stringify([previous, node, number, time, event, entry]))
+    .digest('base64url')
+}
+
+/**
+ * Seals the end of a chain. No link holds it: who takes the last links away can say where the chain ends now, and not
+ * that it is the end. @returns base64url of HMAC-SHA-256 over the last link
+ */
+export function auditSeal(last: Pick<AuditRecord, 'node' | 'number' | 'mac'>, key: Uint8Array): string {
+  return createHmac('sha256', key)
+    .update(JSON.stringify(['head', last.node, last.number, last.mac]))
     .digest('base64url')
 }

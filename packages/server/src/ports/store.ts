@@ -1,5 +1,5 @@
 import type { Seconds } from '@holdfast/pop'
-import type { AuditRecord, AuditStamp } from '../model/audit.ts'
+import type { AuditHead, AuditRecord, AuditStamp } from '../model/audit.ts'
 import type {
   Authorization,
   AuthorizationCode,
@@ -85,6 +85,9 @@ export type AuditedName =
   | 'decideDevice'
   | 'rememberConsent'
   | 'endAll'
+  | 'insertSession'
+  | 'replaceSession'
+  | 'deleteSession'
 
 /** A change and what the audit log says of it. */
 export type Audited = {
@@ -121,10 +124,10 @@ export interface Store {
 
   /** Absent when unknown. Expired ones may still be found until they are purged. */
   findReferenceToken(hash: string): Promise<ReferenceToken | undefined>
-  /** Ends a reference token. No effect when there is none. */
-  revokeReferenceToken(hash: string): Promise<void>
-  /** Remembers that a JWT is revoked until it would have expired. Repeating it is harmless. */
-  revokeJwt(revocation: { readonly jti: string; readonly expires: Seconds }): Promise<void>
+  /** Ends a reference token. @returns false when there is none */
+  revokeReferenceToken(hash: string): Promise<boolean>
+  /** Remembers that a JWT is revoked until it would have expired. @returns false when it was so already */
+  revokeJwt(revocation: { readonly jti: string; readonly expires: Seconds }): Promise<boolean>
   /** Also true of what was issued before the database was last restored from a backup. */
   isJwtRevoked(token: { readonly jti: string; readonly issued: Seconds }): Promise<boolean>
   /**
@@ -150,7 +153,8 @@ export interface Store {
   findSession(hash: string): Promise<Session | undefined>
   /** A new id for the same person: the old one is dead when this answers. */
   replaceSession(replacement: { readonly old: string; readonly session: Session }): Promise<void>
-  deleteSession(hash: string): Promise<void>
+  /** @returns false when there is none */
+  deleteSession(hash: string): Promise<boolean>
 
   /** Redeemed ones too, until they are purged. */
   findCode(hash: string): Promise<AuthorizationCode | undefined>
@@ -158,8 +162,11 @@ export interface Store {
   findRefreshToken(hash: string): Promise<RefreshToken | undefined>
   /** Absent when unknown or revoked. */
   findAuthorization(id: string): Promise<Authorization | undefined>
-  /** Ends the whole family: refresh tokens, reference tokens, and JWTs at introspection. Repeating it is harmless. */
-  revokeAuthorization(revocation: { readonly id: string; readonly now: Seconds }): Promise<void>
+  /**
+   * Ends the whole family: refresh tokens, reference tokens, and JWTs at introspection.
+   * @returns false when there is none, or it has ended already
+   */
+  revokeAuthorization(revocation: { readonly id: string; readonly now: Seconds }): Promise<boolean>
 
   /** @returns false when its user code is that of one that has not expired; nothing changes then */
   insertDeviceAuthorization(device: DeviceAuthorization): Promise<boolean>
@@ -216,7 +223,7 @@ export interface Store {
    * @returns what the change answers
    */
   audited(change: Audited): Promise<unknown>
-  /** Records what happened. */
+  /** Records what happened. Rejects where the chain of the node does not end as it should: nobody has anything to add to it. */
   recordAudit(stamp: AuditStamp): Promise<void>
   /** The links of one node's chain after a number, at most `limit`, in their order. */
   listAudit(part: {
@@ -224,8 +231,8 @@ export interface Store {
     readonly after: number
     readonly limit: number
   }): Promise<readonly AuditRecord[]>
-  /** The end of each node's chain, by node. */
-  listAuditHeads(): Promise<readonly { readonly node: string; readonly number: number; readonly mac: string }[]>
+  /** The end of each node's chain, by node. Links whose chain has no end any more have one of number 0 without a seal. */
+  listAuditHeads(): Promise<readonly AuditHead[]>
 
   /** Keeps a server secret, sealed, unless there is one. @returns the one that is kept */
   ensureSecret(secret: { readonly sealed: string }): Promise<string>

@@ -8,13 +8,18 @@ const counted = 'registration:'
 
 /**
  * Finds that whoever registers a client was given an initial access token by the operator. RFC 7591 §3.
+ * @returns by which of those in the settings one knows it: the beginning of its hash
  * @throws {@link Refused} `registration_token_wrong`, `registrations_exhausted`, `token_missing`, `token_repeated`, `client_attempts_exhausted`
  */
-export function requireInitialAccess(inbound: Inbound, { settings, attempts, registrations }: Context): void {
+export async function requireInitialAccess(
+  inbound: Inbound,
+  { settings, attempts, registrations }: Context,
+): Promise<string> {
   const shown = `sha256:${handleHash(requireBearer(inbound, attempts))}`
   const known = (settings.registration?.initialAccessTokens ?? []).filter((each) => equalInConstantTime(shown, each))
-  if (known.length === 0) throw refuse(inbound, attempts)
-  registrations.take(shown, inbound.address)
+  if (known.length === 0) throw await refuse(inbound, attempts)
+  await registrations.take(shown, inbound.address)
+  return shown.slice(0, 'sha256:'.length + 8)
 }
 
 /** A client that manages its own registration, and the token that it showed. */
@@ -36,7 +41,8 @@ export async function requireManaged(
   const token = requireBearer(inbound, attempts)
   const client = clientId === undefined ? undefined : await store.findClient(clientId)
   const expected = client?.registration_access_token_hash ?? ''
-  if (!equalInConstantTime(handleHash(token), expected) || !client || client.disabled) throw refuse(inbound, attempts)
+  if (!equalInConstantTime(handleHash(token), expected) || !client || client.disabled)
+    throw await refuse(inbound, attempts)
   return { client, token }
 }
 
@@ -51,7 +57,7 @@ function requireBearer({ headers, address }: Inbound, attempts: Context['attempt
   return token
 }
 
-function refuse({ address }: Inbound, attempts: Context['attempts']): Refused {
-  attempts.failed(counted, address)
+async function refuse({ address }: Inbound, attempts: Context['attempts']): Promise<Refused> {
+  await attempts.failed(counted, address)
   return new Refused('registration_token_wrong')
 }

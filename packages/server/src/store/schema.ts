@@ -41,10 +41,12 @@ interface AuditTable {
   readonly mac: string
 }
 
-/** The last link of each node's chain. */
+/** Where each node's chain ends. */
 interface AuditHeadTable {
   readonly node: string
+  /** Of its last link. */
   readonly number: number
+  /** An `auditSeal`. */
   readonly mac: string
 }
 

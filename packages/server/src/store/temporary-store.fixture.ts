@@ -24,6 +24,10 @@ export interface TemporaryStore {
   readonly store: Store
   readonly file: string
   readonly count: (table: string) => Promise<number>
+  /** The store as another process has it: with SQLite, which one process owns, the same one. */
+  readonly another: () => Promise<Store>
+  /** Does something to the database past the store. */
+  readonly run: (statements: string) => Promise<void>
 }
 
 /** For tests of verbs: a real store, closed at the end. In the project `postgres` it is one of PostgreSQL. */
@@ -39,21 +43,35 @@ export async function openTemporaryStore(atEnd: AtEnd, options: Partial<SqliteOp
     database.close()
     return Number(row?.count)
   }
-  return { store, file, count }
+  const run = async (statements: string) => {
+    const database = new DatabaseSync(file)
+    database.exec(statements)
+    database.close()
+  }
+  return { store, file, count, run, another: async () => store }
 }
 
 async function openOnPostgres(atEnd: AtEnd, port: number): Promise<Omit<TemporaryStore, 'file'>> {
   const url = await createPostgresDatabase(port)
-  const store = await openPostgresStore({ url })
-  atEnd(() => store.close())
-  const count = async (table: string) => {
+  const another = async () => {
+    const store = await openPostgresStore({ url })
+    atEnd(() => store.close())
+    return store
+  }
+  const query = async (text: string) => {
     const connection = new Client({ connectionString: url })
     await connection.connect()
-    const { rows } = await connection.query(`select count(*) as count from "${table}"`)
-    await connection.end()
+    try {
+      return await connection.query(text)
+    } finally {
+      await connection.end()
+    }
+  }
+  const count = async (table: string) => {
+    const { rows } = await query(`select count(*) as count from "${table}"`)
     return Number(rows[0].count)
   }
-  return { store, count }
+  return { store: await another(), count, another, run: async (statements) => void (await query(statements)) }
 }
 
 declare module 'vitest' {

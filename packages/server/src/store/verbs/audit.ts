@@ -1,5 +1,5 @@
-import type { Kysely } from 'kysely'
-import { type AuditRecord, type AuditStamp, auditMac } from '../../model/audit.ts'
+import { type Kysely, sql } from 'kysely'
+import { type AuditHead, type AuditRecord, type AuditStamp, auditMac, auditSeal } from '../../model/audit.ts'
 import type { Audited, Store } from '../../ports/store.ts'
 import type { Schema } from '../schema.ts'
 import { revokeAuthorization } from './authorization.ts'
@@ -9,6 +9,7 @@ import { decideDevice } from './device-authorization.ts'
 import { revokeJwt } from './jwt-revocation.ts'
 import { revokeReferenceToken } from './reference-token.ts'
 import { reseal } from './secret.ts'
+import { deleteSession, insertSession, replaceSession } from './session.ts'
 import { revokeSigningKey, rotateSigningKey } from './signing-key.ts'
 import { endAll } from './state.ts'
 import { Undone } from './undone.ts'
@@ -26,6 +27,9 @@ const auditable = {
   decideDevice,
   rememberConsent,
   endAll,
+  insertSession,
+  replaceSession,
+  deleteSession,
 }
 
 /** Makes a change and records it, or neither. What changes nothing is not recorded. */
@@ -38,26 +42,49 @@ export async function audited(db: Kysely<Schema>, { verb, data, audit }: Audited
   return answer
 }
 
-/** Adds a link to the chain of a node. Who adds to the same chain at the same time waits until this one stands. */
+/**
+ * Adds a link to the chain of a node. Who adds to the same chain at the same time waits until this one stands. Nothing is
+ * added after an end that is not the server's own: that would make it one.
+ */
 export async function recordAudit(db: Kysely<Schema>, { key, node, time, event, ...rest }: AuditStamp): Promise<void> {
-  await db
-    .insertInto('audit_head')
-    .values({ node, number: 0, mac: '' })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
-  const { number, mac: previous } = await db
-    .updateTable('audit_head')
-    .set(({ eb }) => ({ number: eb('number', '+', 1) }))
-    .where('node', '=', node)
-    .returning(['number', 'mac'])
-    .executeTakeFirstOrThrow()
-  const link = { node, number, time, event, entry: JSON.stringify(rest) }
+  const before = (await takeEnd(db, node)) ?? (await beginChain(db, node))
+  const previous = await findMac(db, before)
+  if (before.number > 0 && before.seal !== auditSeal({ ...before, mac: previous }, key))
+    throw new Error(`The audit log of the node ${node} was changed: \`holdfast audit verify\` says where.`)
+  const link = { node, number: before.number + 1, time, event, entry: JSON.stringify(rest) }
   const mac = auditMac(link, previous, key)
   await db
     .insertInto('audit')
     .values({ ...link, mac })
     .execute()
-  await db.updateTable('audit_head').set({ mac }).where('node', '=', node).execute()
+  await db
+    .updateTable('audit_head')
+    .set({ mac: auditSeal({ ...link, mac }, key) })
+    .where('node', '=', node)
+    .execute()
+}
+
+/** Moves the end by one link. @returns where it was, which nobody else moves until the transaction ends */
+async function takeEnd(db: Kysely<Schema>, node: string): Promise<AuditHead | undefined> {
+  const after = await db
+    .updateTable('audit_head')
+    .set(({ eb }) => ({ number: eb('number', '+', 1) }))
+    .where('node', '=', node)
+    .returning(['node', 'number', 'mac as seal'])
+    .executeTakeFirst()
+  return after && { ...after, number: after.number - 1 }
+}
+
+async function beginChain(db: Kysely<Schema>, node: string): Promise<AuditHead> {
+  const beginning = { node, number: 0, mac: '' }
+  const insert = db.insertInto('audit_head').values(beginning)
+  await insert.onConflict((conflict) => conflict.doNothing()).execute()
+  return (await takeEnd(db, node)) ?? { node, number: 0, seal: '' }
+}
+
+async function findMac(db: Kysely<Schema>, { node, number }: AuditHead): Promise<string> {
+  const link = db.selectFrom('audit').select('mac').where('node', '=', node).where('number', '=', number)
+  return (await link.executeTakeFirst())?.mac ?? ''
 }
 
 /** Lists the links of one node's chain after a number. */
@@ -69,7 +96,25 @@ export async function listAudit(
   return await chain.where('number', '>', after).orderBy('number').limit(limit).execute()
 }
 
-/** Lists the end of each node's chain. */
-export async function listAuditHeads(db: Kysely<Schema>): ReturnType<Store['listAuditHeads']> {
-  return await db.selectFrom('audit_head').selectAll().orderBy('node').execute()
+/** Lists the end of each node's chain, and links that have none: one look into the index for each node. */
+export async function listAuditHeads(db: Kysely<Schema>): Promise<readonly AuditHead[]> {
+  return await db
+    .withRecursive('chain(node)', (from) =>
+      from
+        .selectFrom('audit')
+        .select(({ fn }) => fn.min('node').as('node'))
+        .unionAll(from.selectFrom('chain').select(nextNode).where('chain.node', 'is not', null)),
+    )
+    .selectFrom('audit_head')
+    .select(['node', 'number', 'mac as seal'])
+    .unionAll(({ selectFrom }) =>
+      selectFrom('chain')
+        .select(['chain.node', sql<number>`0`.as('number'), sql<string>`''`.as('seal')])
+        .where('chain.node', 'is not', null)
+        .where('chain.node', 'not in', selectFrom('audit_head').select('audit_head.node')),
+    )
+    .orderBy('node')
+    .execute()
 }
+
+const nextNode = sql<string>`(select min(node) from audit where node > chain.node)`.as('node')

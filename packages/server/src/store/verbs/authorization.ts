@@ -88,12 +88,13 @@ export async function holdAuthorizationOf(
 export async function revokeAuthorization(
   db: Kysely<Schema>,
   { id, now }: { readonly id: string; readonly now: Seconds },
-): Promise<void> {
-  await db
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('authorization')
     .set({ revoked: now })
     .where('id', '=', id)
     .where('revoked', 'is', null)
-    .execute()
+    .executeTakeFirst()
   await db.deleteFrom('reference_token').where('authorization_id', '=', id).execute()
+  return numUpdatedRows === 1n
 }

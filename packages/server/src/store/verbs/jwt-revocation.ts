@@ -6,14 +6,15 @@ import type { Schema } from '../schema.ts'
 export async function revokeJwt(
   db: Kysely<Schema>,
   { jti, expires }: { readonly jti: string; readonly expires: Seconds },
-): Promise<void> {
-  await db
+): Promise<boolean> {
+  const { numInsertedOrUpdatedRows } = await db
     .insertInto('jwt_revocation')
     .values({ jti, expires })
     .onConflict((conflict) =>
       conflict.column('jti').doUpdateSet({ expires }).where('jwt_revocation.expires', '<', expires),
     )
-    .execute()
+    .executeTakeFirst()
+  return numInsertedOrUpdatedRows === 1n
 }
 
 /** Says whether a JWT is revoked, by itself or with all that are older than a restored database. */

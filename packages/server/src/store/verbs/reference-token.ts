@@ -32,8 +32,9 @@ export async function findReferenceToken(db: Kysely<Schema>, hash: string): Prom
 }
 
 /** Deletes a reference token, if there is one. */
-export async function revokeReferenceToken(db: Kysely<Schema>, hash: string): Promise<void> {
-  await db.deleteFrom('reference_token').where('hash', '=', hash).execute()
+export async function revokeReferenceToken(db: Kysely<Schema>, hash: string): Promise<boolean> {
+  const { numDeletedRows } = await db.deleteFrom('reference_token').where('hash', '=', hash).executeTakeFirst()
+  return numDeletedRows === 1n
 }
 
 function parseRow(row: Selectable<Schema['reference_token']>): ReferenceToken {

@@ -28,6 +28,7 @@ export async function replaceSession(
 }
 
 /** Ends a session, if there is one. */
-export async function deleteSession(db: Kysely<Schema>, hash: string): Promise<void> {
-  await db.deleteFrom('session').where('hash', '=', hash).execute()
+export async function deleteSession(db: Kysely<Schema>, hash: string): Promise<boolean> {
+  const { numDeletedRows } = await db.deleteFrom('session').where('hash', '=', hash).executeTakeFirst()
+  return numDeletedRows === 1n
 }
