@@ -3,4 +3,5 @@ export { type AuthorizationServer, createAuthorizationServer, type ServerOptions
 export type { Client, ClientInput } from './model/client.ts'
 export type { People, Person } from './ports/people.ts'
 export type { Report } from './ports/report.ts'
+export { type ActiveKey, type OutsideSigner, type PublishedKey, SignerUnavailable } from './ports/signer.ts'
 export { parseSettings, type Settings, SettingsError, type SettingsInput, settingsJsonSchema } from './settings.ts'

@@ -1,11 +1,22 @@
-import { hkdfSync } from 'node:crypto'
 import { hostname } from 'node:os'
 import { type Clock, createDpopContext, type Replay } from '@holdfast/pop'
 import { nodePrimitives } from '@holdfast/pop/certificates'
-import { openMetrics, openPeople, openReplay, openStore, openUpstreams } from './adapters.ts'
+import {
+  openMetrics,
+  openOperations,
+  openPeople,
+  openReplay,
+  openStore,
+  openTracing,
+  openUpstreams,
+} from './adapters.ts'
 import { type Administration, createAdministration } from './administration/administration.ts'
 import type { AdministrationContext } from './administration/administration-context.ts'
 import { rotateOldKeys } from './administration/keys.ts'
+import { adoptSigner } from './administration/outside-signer.ts'
+import { namesOfOutdated } from './administration/resealing.ts'
+import { createSealing } from './administration/sealing.ts'
+import { deriveKey, ensureServerSecret } from './administration/server-secret.ts'
 import { createSigner } from './administration/signer.ts'
 import { ensureSigningKeys } from './administration/signing-keys.ts'
 import { createCounters } from './client-authentication/attempts.ts'
@@ -13,11 +24,12 @@ import { createClients } from './client-authentication/clients.ts'
 import { createSecrets } from './client-authentication/secrets.ts'
 import { createTurns } from './client-authentication/stretched.ts'
 import type { Context } from './context.ts'
-import { renewCertificates } from './http/certificate-renewal.ts'
+import { type Listenings, renewCertificates } from './http/certificate-renewal.ts'
 import { createListeners } from './http/layout.ts'
 import { createManagement } from './http/management.ts'
-import type { Metrics } from './http/metrics.ts'
-import { checksOf, createOperations } from './http/operations.ts'
+import type { ListenerFigures, Metrics } from './http/metrics.ts'
+import { checksOf, createProbes, type Probes } from './http/probes.ts'
+import type { Tracing } from './http/tracing.ts'
 import type { AuditEntry } from './model/audit.ts'
 import { createClientKeys } from './outbound/client-keys.ts'
 import { fetchJson } from './outbound/fetch-json.ts'
@@ -25,10 +37,10 @@ import { readFiles, readListeners } from './outbound/files.ts'
 import { createTrust } from './outbound/trust-groups.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
+import type { OutsideSigner, Signer } from './ports/signer.ts'
 import type { Store } from './ports/store.ts'
-import { nonceKeyOf } from './possession/dpop.ts'
 import { parseSettings, type Settings, SettingsError, type SettingsInput, signingAlgorithmsOf } from './settings.ts'
-import { loadEncryptionKey } from './store/encryption-key.ts'
+import { loadEncryptionKeys } from './store/encryption-key.ts'
 import { createPairwise } from './tokens/subject.ts'
 
 /** What the surroundings give to a server. */
@@ -38,8 +50,14 @@ export interface ServerOptions {
   readonly now?: Clock
   /** Where the application keeps its people, instead of `people.directory`. */
   readonly people?: People
+  /** Signs tokens with keys that are not kept here: in a KMS or an HSM. Then none are made, and none rotate. */
+  readonly signer?: OutsideSigner
   /** Told what happens: refusals, outages. Never a token, secret, key or proof. */
   readonly report?: (report: Report) => void
+  /** So long it waits at the start for a PostgreSQL that does not answer yet, in seconds: 0 when left out. */
+  readonly patience?: number
+  /** Where another process answers for this one: it gets the probes, and no listener for operations is opened. */
+  readonly supervised?: (probes: Probes) => void
 }
 
 /** An authorization server on its own listeners. */
@@ -78,24 +96,29 @@ export async function createAuthorizationServer(
 ): Promise<AuthorizationServer> {
   const { directory = process.cwd(), now = () => Math.floor(Date.now() / 1000) } = options
   const parsed = parseSettings(written)
-  const settings = readFiles(parsed, directory)
+  const { signer } = options
+  const settings = { ...readFiles(parsed, directory), ...(signer && { signsWith: signer.algorithms }) }
   if (options.people && settings.people.directory.length > 0)
     throw new SettingsError('people.directory: the application brings its own people. Remove one of the two.')
   const metrics = await openMetrics(settings)
-  const report = reporting(metrics, options)
+  const tracing = await openTracing(settings)
+  const report = reporting(metrics, settings, options)
   await using opened = new AsyncDisposableStack()
-  const store = await openStore(settings.store, { now, report })
+  const store = await openStore(settings.store, { now, report, patience: options.patience ?? 0 })
   opened.defer(() => store.close())
   const replay = await openReplay(settings.replay, { now, report })
   opened.defer(async () => replay?.close())
   const server = await assemble({
     settings,
-    store: metrics ? metrics.observe(store) : store,
+    store: observed(store, settings, { metrics, tracing }),
     replay,
     metrics,
+    tracing,
+    supervised: options.supervised,
     now,
     report,
     people: options.people,
+    signer,
     reread: () => readListeners(parsed.listen, directory),
   })
   const resources = opened.move()
@@ -108,10 +131,21 @@ export async function createAuthorizationServer(
   }
 }
 
+function observed(store: Store, settings: Settings, { metrics, tracing }: Pick<Parts, 'metrics' | 'tracing'>): Store {
+  const system = settings.store.postgres === undefined ? 'sqlite' : 'postgresql'
+  const counted = metrics ? metrics.observe(store) : store
+  return tracing ? tracing.observeStore(counted, system) : counted
+}
+
 /** Counts and tells. A log that fails must not decide about a request, nor end the process. */
-function reporting(metrics: Metrics | undefined, { report }: ServerOptions): (report: Report) => void {
+function reporting(
+  metrics: Metrics | undefined,
+  { log }: Settings,
+  { report }: ServerOptions,
+): (report: Report) => void {
   return (each) => {
     metrics?.report(each)
+    if (each.event === 'answered' && log.requests === 'refused') return
     try {
       report?.(each)
     } catch {}
@@ -123,24 +157,31 @@ interface Parts {
   readonly store: Store
   readonly replay: Replay | undefined
   readonly metrics: Metrics | undefined
+  readonly tracing: Tracing | undefined
+  readonly supervised: ServerOptions['supervised']
   readonly now: Clock
   readonly report: (report: Report) => void
   readonly people: People | undefined
+  readonly signer: OutsideSigner | undefined
   /** Reads the certificates of the listeners anew. */
   readonly reread: () => Settings['listen']
 }
 
 async function assemble(parts: Parts): Promise<AuthorizationServer> {
-  const { settings, store, replay, metrics, now, report, people, reread } = parts
+  const { settings, store, replay, metrics, tracing, supervised, now, report, people, reread } = parts
   await requireClientsApart(settings, store)
-  const encryptionKey = loadEncryptionKey(settings.keys.encryptionKey ?? '')
-  await ensureSigningKeys(store, signingAlgorithmsOf(settings), encryptionKey, now())
-  const signer = await createSigner({ store, encryptionKey })
-  const clients = createClients(settings.clients, store)
   const random = nodePrimitives.random
+  const sealing = createSealing(loadEncryptionKeys(settings.keys), random)
+  const secret = await ensureServerSecret({ store, sealing, random })
+  await warnOutdated({ store, sealing, secret }, report)
+  using adopted = new DisposableStack()
+  const signer = parts.signer
+    ? adopted.use(await adoptSigner(parts.signer, { settings, primitives: nodePrimitives, now, report }))
+    : await openSigner({ settings, store, sealing, now })
+  const clients = createClients(settings.clients, store)
   const turns = createTurns()
   const { node = hostname() } = settings
-  const auditKey = new Uint8Array(hkdfSync('sha256', encryptionKey, '', 'holdfast audit log', 32))
+  const auditKey = deriveKey(secret, 'audit log')
   const audit = (entry: AuditEntry) => ({ ...entry, time: now(), node, key: auditKey })
   const context: Context = {
     settings,
@@ -155,16 +196,18 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     upstreams: await openUpstreams(settings),
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
     ...createCounters(now, settings),
-    pairwise: createPairwise(encryptionKey),
-    dpop: createDpopContext(nonceKeyOf(encryptionKey), { now, primitives: nodePrimitives }),
+    pairwise: createPairwise(deriveKey(secret, 'pairwise subjects')),
+    dpop: createDpopContext(deriveKey(secret, 'DPoP nonces'), { now, primitives: nodePrimitives }),
     ...(replay && { replay }),
     audit,
     report,
   }
   const onClientsChanged = () => clients.forget()
-  const administrationContext = { settings, store, signer, now, random, encryptionKey, audit, onClientsChanged }
+  const signsOutside = parts.signer !== undefined
+  const own = { settings, store, signer, signsOutside, sealing, secret }
+  const administrationContext = { ...own, now, random, auditKey, audit, onClientsChanged }
   const administration = createAdministration(administrationContext)
-  const listenings = createListeners(context, metrics?.watch)
+  const listenings = createListeners(tracing ? tracing.observe(context) : context, tracing)
   const listeners = Object.values(listenings)
   const renewing = renewCertificates(listenings, settings.listen, reread, { now, report })
   store.watch(() => {
@@ -176,12 +219,15 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     settings.store.postgres === undefined
       ? [createManagement({ database: settings.store.file, administration, report })]
       : []
-  const operations =
-    settings.operations &&
-    metrics &&
-    createOperations({ ...settings.operations, checks: checksOf(context), metrics, served: renewing.served })
+  const probes = createProbes(
+    checksOf(context),
+    async () => (await metrics?.read(await figuresOf(listenings, renewing.served()))) ?? [],
+  )
+  supervised?.(probes)
+  const operations = supervised ? undefined : await openOperations(settings.operations, probes)
   const purge = setInterval(() => void purgeExpired(store, now() - purgeSlack), purgeInterval).unref()
-  const rotation = rotateRegularly(administrationContext, report)
+  const rotation = signsOutside ? undefined : rotateRegularly(administrationContext, report)
+  const signing = adopted.move()
 
   return {
     issuer: settings.issuer,
@@ -192,17 +238,32 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
       const failed = outcomes.find((outcome) => outcome.status === 'rejected')
       if (failed) throw failed.reason
       await operations?.listen()
+      probes.enter('serving')
     },
     async close() {
-      operations?.drain()
+      probes.enter('draining')
       clearInterval(purge)
       clearInterval(rotation)
+      signing.dispose()
       renewing.stop()
       await Promise.all([...listeners, ...management].map((each) => each.close()))
       await Promise.all(context.upstreams.map((each) => each.close()))
       await operations?.close()
     },
   }
+}
+
+async function figuresOf(
+  listenings: Listenings,
+  served: Settings['listen'],
+): Promise<Readonly<Record<string, ListenerFigures>>> {
+  const figures: Record<string, ListenerFigures> = {}
+  for (const name of ['public', 'mutualTls'] as const) {
+    const certificate = served[name]?.certificate
+    const connections = await listenings[name]?.connections()
+    if (certificate !== undefined && connections !== undefined) figures[name] = { certificate, connections }
+  }
+  return figures
 }
 
 /** A client is defined in one place. */
@@ -214,6 +275,26 @@ async function requireClientsApart({ clients }: Settings, store: Store): Promise
       )
     }
   }
+}
+
+/** Signs with keys of the store, where those that are missing are made first. */
+async function openSigner({
+  settings,
+  store,
+  sealing,
+  now,
+}: Pick<AdministrationContext, 'settings' | 'store' | 'sealing' | 'now'>): Promise<Signer> {
+  await ensureSigningKeys(store, signingAlgorithmsOf(settings), sealing, now())
+  return await createSigner({ store, sealing })
+}
+
+/** What is sealed under a key that is to go would be lost with it. */
+async function warnOutdated(
+  context: Pick<AdministrationContext, 'store' | 'sealing' | 'secret'>,
+  report: (report: Report) => void,
+): Promise<void> {
+  const names = await namesOfOutdated(context)
+  if (names.length > 0) report({ level: 'warn', event: 'keys_not_resealed', seen: names.join(' ') })
 }
 
 /** Looks whether a signing key has served its time: each hour, and once now. */

@@ -20,6 +20,8 @@ export interface Settings extends Omit<z.output<typeof settingsSchema>, 'accessT
   readonly apis: readonly Api[]
   readonly listen: { readonly public: Listener; readonly mutualTls?: Listener }
   readonly store: StoreSettings
+  /** Where the application brings a signer: what that has keys for. */
+  readonly signsWith?: readonly AccessTokenSettings['algorithm'][]
 }
 
 /** Where what must survive is kept: a file of this process, or a PostgreSQL server's database, which nodes share. */
@@ -109,20 +111,28 @@ export function requireClientFits(client: z.output<typeof clientSchema>, setting
     )
 }
 
+type Signing = Pick<Settings, 'accessTokens' | 'apis' | 'clients' | 'registration' | 'signsWith'>
+
 /**
  * The algorithms for which there are keys to sign with: what is asked for, and RS256 where somebody may want an ID token,
- * since OpenID Connect Discovery §3 asks for it.
+ * since OpenID Connect Discovery §3 asks for it. An application's own signer has what it has.
  */
-export function signingAlgorithmsOf({
+export function signingAlgorithmsOf(settings: Signing): readonly AccessTokenSettings['algorithm'][] {
+  const { clients, registration, signsWith } = settings
+  if (signsWith) return signsWith
+  const openid = registration !== undefined || clients.some(({ scope }) => scope.split(' ').includes('openid'))
+  return [...new Set([...askedAlgorithmsOf(settings), ...(openid ? (['RS256'] as const) : [])])]
+}
+
+/** The algorithms that somebody asks for by name. */
+export function askedAlgorithmsOf({
   accessTokens: general,
   apis,
   clients,
-  registration,
-}: Pick<Settings, 'accessTokens' | 'apis' | 'clients' | 'registration'>): readonly AccessTokenSettings['algorithm'][] {
+}: Pick<Signing, 'accessTokens' | 'apis' | 'clients'>): readonly AccessTokenSettings['algorithm'][] {
   const ofApis = apis.map((each) => each.accessTokens.algorithm)
   const ofClients = clients.flatMap((each) => each.id_token_signed_response_alg ?? [])
-  const openid = registration !== undefined || clients.some(({ scope }) => scope.split(' ').includes('openid'))
-  return [...new Set([general.algorithm, ...ofApis, ...ofClients, ...(openid ? (['RS256'] as const) : [])])]
+  return [...new Set([general.algorithm, ...ofApis, ...ofClients])]
 }
 
 /** Parses one client. @throws {@link SettingsError} */

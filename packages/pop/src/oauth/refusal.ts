@@ -623,6 +623,11 @@ export const refusals = {
     'RFC9110-15.6.4',
     'The server cannot store at the moment. Try again shortly.',
   ),
+  signer_unavailable: row(
+    'temporarily_unavailable',
+    'RFC9110-15.6.4',
+    'The server cannot sign at the moment. Try again shortly.',
+  ),
 } as const satisfies Record<string, Refusal>
 
 /** One row of the table. */

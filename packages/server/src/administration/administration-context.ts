@@ -3,16 +3,23 @@ import type { AuditEntry, AuditStamp } from '../model/audit.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { Store } from '../ports/store.ts'
 import type { Settings } from '../settings.ts'
+import type { Sealing } from './sealing.ts'
 
 /** What the commands work on. */
 export interface AdministrationContext {
   readonly settings: Settings
   readonly store: Store
   readonly signer: Signer
+  /** The application brings its signer: the keys are no business of ours. */
+  readonly signsOutside?: boolean
   readonly now: Clock
   readonly random: (length: number) => Uint8Array
-  /** Encrypts the private halves of new signing keys. */
-  readonly encryptionKey: Uint8Array
+  /** Encrypts what is secret at rest. */
+  readonly sealing: Sealing
+  /** The server's own, from which keys are derived. */
+  readonly secret: Uint8Array
+  /** Seals the audit log. */
+  readonly auditKey: Uint8Array
   readonly audit: (entry: AuditEntry) => AuditStamp
   /** A client of the store was added, changed or removed: caches forget it. */
   readonly onClientsChanged: (clientId: string) => void

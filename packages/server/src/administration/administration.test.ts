@@ -8,6 +8,8 @@ import type { Store } from '../ports/store.ts'
 import { parseSettings } from '../settings.ts'
 import { openSqliteStore } from '../store/sqlite.ts'
 import { type Administration, createAdministration } from './administration.ts'
+import { createSealing } from './sealing.ts'
+import { ensureServerSecret } from './server-secret.ts'
 import { createSigner } from './signer.ts'
 import { ensureSigningKeys } from './signing-keys.ts'
 
@@ -30,9 +32,10 @@ describe('administration', () => {
 
   beforeAll(async () => {
     store = await openSqliteStore({ file: join(directory, 'holdfast.db') })
-    const encryptionKey = random(32)
-    await ensureSigningKeys(store, ['ES256', 'EdDSA'], encryptionKey, at)
-    const signer = await createSigner({ store, encryptionKey })
+    const sealing = createSealing([random(32)], random)
+    const secret = await ensureServerSecret({ store, sealing, random })
+    await ensureSigningKeys(store, ['ES256', 'EdDSA'], sealing, at)
+    const signer = await createSigner({ store, sealing })
     const onClientsChanged = (clientId: string) => changed.push(clientId)
     ;({ administer } = createAdministration({
       settings,
@@ -40,7 +43,10 @@ describe('administration', () => {
       signer,
       now: () => at,
       random,
-      encryptionKey,
+      sealing,
+      secret,
+      auditKey: secret,
+      audit: (entry) => ({ ...entry, time: at, node: 'node', key: secret }),
       onClientsChanged,
     }))
   })

@@ -1,17 +1,16 @@
-import { randomBytes } from 'node:crypto'
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Store } from '../ports/store.ts'
 import { parseSettings } from '../settings.ts'
 import { openTemporaryStore } from '../store/temporary-store.fixture.ts'
 import type { AdministrationContext } from './administration-context.ts'
+import { keyContext } from './key-context.fixture.ts'
 import { rotateOldKeys } from './keys.ts'
 import { createSigner } from './signer.ts'
 import { ensureSigningKeys } from './signing-keys.ts'
 
 const began = 1_800_000_000
 const day = 86_400
-const encryptionKey = randomBytes(32)
 
 const settings = parseSettings({
   issuer: 'https://as.test',
@@ -24,14 +23,12 @@ async function open(): Promise<{
   readonly node: (now: number) => Promise<AdministrationContext>
 }> {
   const { store } = await openTemporaryStore(onTestFinished)
-  await ensureSigningKeys(store, ['ES256', 'EdDSA'], encryptionKey, began)
+  await ensureSigningKeys(store, ['ES256', 'EdDSA'], keyContext(store, () => began).sealing, began)
   const node = async (now: number) => ({
     settings,
-    store,
-    signer: await createSigner({ store, encryptionKey }),
-    now: () => now,
+    ...keyContext(store, () => now),
+    signer: await createSigner(keyContext(store, () => now)),
     random: nodePrimitives.random,
-    encryptionKey,
     onClientsChanged: () => {},
   })
   return { store, node }

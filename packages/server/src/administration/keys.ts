@@ -5,7 +5,10 @@ import { AdministrationError } from './administration-error.ts'
 import { revokeSigningKey, rotateSigningKey } from './signing-keys.ts'
 
 /** A signing key as it is shown: never its private half. */
-export interface ShownKey extends Pick<SigningKey, 'kid' | 'algorithm' | 'stage' | 'created'> {
+export interface ShownKey extends Pick<SigningKey, 'kid' | 'algorithm'> {
+  /** `published`: of a signer that the application brings, which alone knows more. */
+  readonly stage: SigningKey['stage'] | 'published'
+  readonly created?: Seconds
   /** Since when it has been at its stage. */
   readonly since?: Seconds
   /** Until when a retired key stays published. */
@@ -15,8 +18,10 @@ export interface ShownKey extends Pick<SigningKey, 'kid' | 'algorithm' | 'stage'
 /** The signing keys, in the order of their making. */
 export async function listKeys(
   _data: object,
-  { store }: Pick<AdministrationContext, 'store'>,
+  { store, signer, signsOutside, now }: Pick<AdministrationContext, 'store' | 'signer' | 'signsOutside' | 'now'>,
 ): Promise<{ readonly keys: readonly ShownKey[] }> {
+  if (signsOutside)
+    return { keys: signer.published(now()).map(({ kid, algorithm }) => ({ kid, algorithm, stage: 'published' })) }
   return { keys: (await store.listSigningKeys()).map(shown) }
 }
 
@@ -25,7 +30,8 @@ export async function rotateKeys(
   { algorithm }: { readonly algorithm?: string | undefined },
   context: AdministrationContext,
 ): Promise<{ readonly rotated: readonly SigningAlgorithm[]; readonly keys: readonly ShownKey[] }> {
-  const { store, signer, encryptionKey, now } = context
+  requireInside(context)
+  const { store, signer } = context
   const held = new Set((await store.listSigningKeys()).map((key) => key.algorithm))
   const rotated = [...held].filter((each) => algorithm === undefined || each === algorithm)
   if (rotated.length === 0)
@@ -34,7 +40,7 @@ export async function rotateKeys(
       `There is no signing key for "${algorithm}". Those there are: ${[...held].join(', ')}.`,
     )
   const lifetime = await longestLifetime(context)
-  for (const each of rotated) await rotateSigningKey(store, { algorithm: each, encryptionKey, now: now(), lifetime })
+  for (const each of rotated) await rotateSigningKey({ algorithm: each, lifetime, actor: 'operator' }, context)
   await signer.reload()
   return { rotated, ...(await listKeys({}, context)) }
 }
@@ -44,10 +50,10 @@ export async function revokeKey(
   { kid }: { readonly kid: string },
   context: AdministrationContext,
 ): Promise<{ readonly keys: readonly ShownKey[] }> {
-  const { store, signer, encryptionKey, now } = context
-  if (!(await revokeSigningKey(store, { kid, encryptionKey, now: now() })))
+  requireInside(context)
+  if (!(await revokeSigningKey({ kid, actor: 'operator' }, context)))
     throw new AdministrationError('unknown', `There is no signing key "${kid}". \`holdfast key list\` names them.`)
-  await signer.reload()
+  await context.signer.reload()
   return await listKeys({}, context)
 }
 
@@ -59,16 +65,24 @@ export async function rotateOldKeys(
   age: Seconds,
   context: AdministrationContext,
 ): Promise<readonly SigningAlgorithm[]> {
-  const { store, signer, encryptionKey, now } = context
+  const { store, signer, now } = context
   const since = now() - age
   const old = (await store.listSigningKeys()).filter((key) => key.stage === 'active' && key.since <= since)
   const rotated: SigningAlgorithm[] = []
   for (const { algorithm } of old) {
-    const rotation = { algorithm, encryptionKey, now: now(), lifetime: await longestLifetime(context), since }
-    if (await rotateSigningKey(store, rotation)) rotated.push(algorithm)
+    const rotation = { algorithm, lifetime: await longestLifetime(context), since, actor: 'server' } as const
+    if (await rotateSigningKey(rotation, context)) rotated.push(algorithm)
   }
   if (rotated.length > 0) await signer.reload()
   return rotated
+}
+
+function requireInside({ signsOutside }: Pick<AdministrationContext, 'signsOutside'>): void {
+  if (signsOutside)
+    throw new AdministrationError(
+      'read_only',
+      'The signing keys are not kept here: the application brings its own signer. Rotate and revoke them where they are.',
+    )
 }
 
 /** Clocks of APIs may be this far behind. */

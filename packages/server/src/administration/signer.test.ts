@@ -5,19 +5,20 @@ import type { SigningAlgorithm } from '../model/signing-key.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { Store } from '../ports/store.ts'
 import { openTemporaryStore } from '../store/temporary-store.fixture.ts'
+import { keyContext } from './key-context.fixture.ts'
 import { createSigner } from './signer.ts'
-import { ensureSigningKeys, rotateSigningKey } from './signing-keys.ts'
+import { ensureSigningKeys, type KeyContext, rotateSigningKey } from './signing-keys.ts'
 
-const encryptionKey = new Uint8Array(32).fill(7)
 const data = new TextEncoder().encode('header.claims')
 const now = 1000
 
 async function createWith(
   ...algorithms: SigningAlgorithm[]
-): Promise<{ readonly signer: Signer; readonly store: Store }> {
+): Promise<{ readonly signer: Signer; readonly store: Store; readonly context: KeyContext }> {
   const { store } = await openTemporaryStore(onTestFinished)
-  await ensureSigningKeys(store, algorithms, encryptionKey, now)
-  return { store, signer: await createSigner({ store, encryptionKey }) }
+  const context = keyContext(store, () => now)
+  await ensureSigningKeys(store, algorithms, context.sealing, now)
+  return { store, context, signer: await createSigner(context) }
 }
 
 describe('a signer', () => {
@@ -57,18 +58,18 @@ describe('a signer', () => {
   })
 
   it('signs with the next key once it has read a rotation', async () => {
-    const { signer, store } = await createWith('ES256')
+    const { signer, store, context } = await createWith('ES256')
     const [before, next] = await store.listSigningKeys()
-    await rotateSigningKey(store, { algorithm: 'ES256', encryptionKey, now, lifetime: 100 })
+    await rotateSigningKey({ algorithm: 'ES256', lifetime: 100, actor: 'operator' }, context)
     expect(signer.active('ES256').kid).toBe(before?.kid)
     await signer.reload()
     expect(signer.active('ES256').kid).toBe(next?.kid)
   })
 
   it('publishes a retired key to its last second, and no longer', async () => {
-    const { signer, store } = await createWith('ES256')
+    const { signer, context } = await createWith('ES256')
     const { kid } = signer.active('ES256')
-    await rotateSigningKey(store, { algorithm: 'ES256', encryptionKey, now, lifetime: 100 })
+    await rotateSigningKey({ algorithm: 'ES256', lifetime: 100, actor: 'operator' }, context)
     await signer.reload()
     const publishedAt = (moment: number) => signer.published(moment).map((each) => each.kid)
     expect(publishedAt(now + 99)).toContain(kid)
@@ -78,7 +79,7 @@ describe('a signer', () => {
 
   it('refuses the wrong encryption key', async () => {
     const { store } = await createWith('ES256')
-    const wrong = new Uint8Array(32).fill(8)
-    await expect(createSigner({ store, encryptionKey: wrong })).rejects.toMatchObject({ name: 'SettingsError' })
+    const wrong = keyContext(store, () => now, 8)
+    await expect(createSigner(wrong)).rejects.toMatchObject({ name: 'SettingsError' })
   })
 })

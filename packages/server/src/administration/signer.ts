@@ -4,21 +4,21 @@ import { signBy } from '@holdfast/pop/certificates'
 import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
 import type { ActiveKey, PublishedKey, Signer } from '../ports/signer.ts'
 import type { Store } from '../ports/store.ts'
+import type { Sealing } from './sealing.ts'
 import { openSealedKey } from './signing-keys.ts'
 
 /** What a signer is made of. */
 export interface SignerParts {
   readonly store: Pick<Store, 'listSigningKeys'>
-  /** 32 bytes. */
-  readonly encryptionKey: Uint8Array
+  readonly sealing: Sealing
 }
 
 /**
  * Reads the signing keys of a store into memory; private keys of active ones only, each opened once.
- * @throws SettingsError when the encryption key is not the one under which they were sealed
+ * @throws SettingsError when no encryption key is the one under which they were sealed
  */
-export async function createSigner({ store, encryptionKey }: SignerParts): Promise<Signer> {
-  let ring = renderRing(await store.listSigningKeys(), encryptionKey)
+export async function createSigner({ store, sealing }: SignerParts): Promise<Signer> {
+  let ring = renderRing(await store.listSigningKeys(), sealing)
   return {
     active(algorithm) {
       const key = ring.active.get(algorithm)
@@ -27,7 +27,7 @@ export async function createSigner({ store, encryptionKey }: SignerParts): Promi
     },
     published: (now) => ring.published.filter(({ expires }) => expires > now),
     async reload() {
-      ring = renderRing(await store.listSigningKeys(), encryptionKey, ring)
+      ring = renderRing(await store.listSigningKeys(), sealing, ring)
     },
   }
 }
@@ -37,12 +37,12 @@ interface Ring {
   readonly published: readonly (PublishedKey & { readonly expires: number })[]
 }
 
-function renderRing(keys: readonly SigningKey[], encryptionKey: Uint8Array, before?: Ring): Ring {
+function renderRing(keys: readonly SigningKey[], sealing: Sealing, before?: Ring): Ring {
   const active = new Map<SigningAlgorithm, ActiveKey>()
   for (const key of keys) {
     if (key.stage !== 'active') continue
     const known = before?.active.get(key.algorithm)
-    active.set(key.algorithm, known?.kid === key.kid ? known : createActiveKey(key, openSealedKey(key, encryptionKey)))
+    active.set(key.algorithm, known?.kid === key.kid ? known : createActiveKey(key, openSealedKey(key, sealing)))
   }
   return { active, published: keys.map(renderPublished) }
 }

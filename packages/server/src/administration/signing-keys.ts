@@ -1,32 +1,31 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createPrivateKey,
-  createPublicKey,
-  hash,
-  hkdfSync,
-  type KeyObject,
-} from 'node:crypto'
-import { decodeBase64url, encodeBase64url, parsePublicJwk, type Seconds, thumbprintInput } from '@holdfast/pop'
+import { createPrivateKey, createPublicKey, hash, type KeyObject } from 'node:crypto'
+import { parsePublicJwk, type Seconds, thumbprintInput } from '@holdfast/pop'
 import { generateKeyFor } from '@holdfast/pop/certificates'
 import type { SigningAlgorithm, SigningKey } from '../model/signing-key.ts'
 import type { Store } from '../ports/store.ts'
 import { SettingsError } from '../settings.ts'
+import type { AdministrationContext } from './administration-context.ts'
+import type { Label, Sealing } from './sealing.ts'
 
-/** The encryption key is not the one under which a signing key was sealed. */
+/** No encryption key is the one under which a signing key was sealed. */
 export class SealedKeyError extends SettingsError {
   constructor(kid: string, cause?: unknown) {
     super(
-      `keys.encryptionKey: does not open the signing key ${kid} of this database. Write the file of the key that the database was made with; without it the signing keys are lost.`,
+      `keys.encryptionKey: does not open the signing key ${kid} of this database. Write the file of the key under which it is sealed, here or in keys.otherEncryptionKeys; without it the signing keys are lost.`,
       { cause },
     )
   }
 }
 
+/** What the private half of a signing key is sealed as. */
+export function signingKeyLabel(kid: string): Label {
+  return { kind: 'signing key', id: kid }
+}
+
 /** Makes a signing key that is next: its public half ready to publish, its private half sealed. RSA takes a while. */
 export async function createSigningKey(
   algorithm: SigningAlgorithm,
-  encryptionKey: Uint8Array,
+  sealing: Sealing,
   now: Seconds,
 ): Promise<SigningKey & { readonly stage: 'next' }> {
   const privateKey = await generateKeyFor(algorithm)
@@ -37,50 +36,39 @@ export async function createSigningKey(
     kid,
     algorithm,
     publicJwk: JSON.stringify({ ...jwk, alg: algorithm, use: 'sig', kid }),
-    sealed: seal(privateKey, kid, encryptionKey),
+    sealed: sealing.seal(signingKeyLabel(kid), privateKey.export({ format: 'der', type: 'pkcs8' })),
     created: now,
     stage: 'next',
   }
 }
 
 /** Opens the private half of a signing key. @throws {@link SealedKeyError} */
-export function openSealedKey(
-  { kid, sealed }: Pick<SigningKey, 'kid' | 'sealed'>,
-  encryptionKey: Uint8Array,
-): KeyObject {
-  const [version, text = ''] = sealed.split('.', 2)
-  const bytes = decodeBase64url(text)
-  if (version !== 'v1' || !bytes || bytes.length < tagLength) throw new SealedKeyError(kid)
-  const { key, nonce } = lockOf(kid, encryptionKey)
-  const decipher = createDecipheriv('aes-256-gcm', key, nonce, gcm).setAuthTag(bytes.subarray(-tagLength))
-  try {
-    const der = Buffer.concat([decipher.update(bytes.subarray(0, -tagLength)), decipher.final()])
-    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-  } catch (cause) {
-    throw new SealedKeyError(kid, cause)
-  }
+export function openSealedKey({ kid, sealed }: Pick<SigningKey, 'kid' | 'sealed'>, sealing: Sealing): KeyObject {
+  const opened = sealing.open(signingKeyLabel(kid), sealed)
+  if (!opened) throw new SealedKeyError(kid)
+  return createPrivateKey({ key: Buffer.from(opened.bytes), format: 'der', type: 'pkcs8' })
 }
 
 /**
  * Each algorithm has an active key and a next one: those that are missing are made. Safe to run in several processes.
- * @throws {@link SealedKeyError} when the keys that are there were sealed under another encryption key
+ * @throws {@link SealedKeyError} when no encryption key opens those that are there
  */
 export async function ensureSigningKeys(
   store: Store,
   algorithms: readonly SigningAlgorithm[],
-  encryptionKey: Uint8Array,
+  sealing: Sealing,
   now: Seconds,
 ): Promise<void> {
   const keys = await store.listSigningKeys()
-  requireOpens(keys, encryptionKey)
+  requireOpens(keys, sealing)
   const candidates: SigningKey[] = []
   for (const algorithm of new Set(algorithms)) {
     const stages = new Set(keys.filter((key) => key.algorithm === algorithm).map(({ stage }) => stage))
     if (!stages.has('active')) {
-      const key = await createSigningKey(algorithm, encryptionKey, now)
+      const key = await createSigningKey(algorithm, sealing, now)
       candidates.push({ ...key, stage: 'active', since: now })
     }
-    if (!stages.has('next')) candidates.push(await createSigningKey(algorithm, encryptionKey, now))
+    if (!stages.has('next')) candidates.push(await createSigningKey(algorithm, sealing, now))
   }
   if (candidates.length > 0) await store.ensureSigningKeys(candidates)
 }
@@ -88,13 +76,16 @@ export async function ensureSigningKeys(
 /** Whose turn it is at a rotation. */
 export interface Rotation {
   readonly algorithm: SigningAlgorithm
-  readonly encryptionKey: Uint8Array
-  readonly now: Seconds
   /** How long the retired key stays published: the longest lifetime of a token, and what clocks may differ by. */
   readonly lifetime: Seconds
   /** Only where the active key has been so since this moment, or longer. */
   readonly since?: Seconds
+  /** Who asks for it. */
+  readonly actor: 'operator' | 'server'
 }
+
+/** What changing signing keys needs. */
+export type KeyContext = Pick<AdministrationContext, 'store' | 'sealing' | 'audit' | 'now'>
 
 /**
  * The next key signs from now on, the active one only verifies. Signers notice at their next `reload()`.
@@ -102,18 +93,18 @@ export interface Rotation {
  * @throws {@link SealedKeyError}
  */
 export async function rotateSigningKey(
-  store: Store,
-  { algorithm, encryptionKey, now, lifetime, since }: Rotation,
+  { algorithm, lifetime, since, actor }: Rotation,
+  { store, sealing, audit, now }: KeyContext,
 ): Promise<boolean> {
-  requireOpens(await store.listSigningKeys(), encryptionKey)
-  const fresh = await createSigningKey(algorithm, encryptionKey, now)
-  return await store.rotateSigningKey({
-    algorithm,
-    now,
-    expires: now + lifetime,
-    fresh,
-    ...(since !== undefined && { since }),
+  requireOpens(await store.listSigningKeys(), sealing)
+  const moment = now()
+  const fresh = await createSigningKey(algorithm, sealing, moment)
+  const rotated = await store.audited({
+    verb: 'rotateSigningKey',
+    data: { algorithm, now: moment, expires: moment + lifetime, fresh, ...(since !== undefined && { since }) },
+    audit: audit({ event: 'key_rotated', actor, details: { algorithm, next: fresh.kid } }),
   })
+  return rotated === true
 }
 
 /**
@@ -122,37 +113,23 @@ export async function rotateSigningKey(
  * @throws {@link SealedKeyError}
  */
 export async function revokeSigningKey(
-  store: Store,
-  { kid, encryptionKey, now }: Pick<Rotation, 'encryptionKey' | 'now'> & { readonly kid: string },
+  { kid, actor }: { readonly kid: string; readonly actor: Rotation['actor'] },
+  { store, sealing, audit, now }: KeyContext,
 ): Promise<boolean> {
   const keys = await store.listSigningKeys()
-  requireOpens(keys, encryptionKey)
+  requireOpens(keys, sealing)
   const key = keys.find((each) => each.kid === kid)
   if (!key) return false
-  return await store.revokeSigningKey({ kid, now, fresh: await createSigningKey(key.algorithm, encryptionKey, now) })
+  const { algorithm, stage } = key
+  const revoked = await store.audited({
+    verb: 'revokeSigningKey',
+    data: { kid, now: now(), fresh: await createSigningKey(algorithm, sealing, now()) },
+    audit: audit({ event: 'key_revoked', actor, details: { kid, algorithm, stage } }),
+  })
+  return revoked === true
 }
 
-const tagLength = 16
-const gcm = { authTagLength: tagLength }
-
-function seal(privateKey: KeyObject, kid: string, encryptionKey: Uint8Array): string {
-  const { key, nonce } = lockOf(kid, encryptionKey)
-  const cipher = createCipheriv('aes-256-gcm', key, nonce, gcm)
-  const der = privateKey.export({ format: 'der', type: 'pkcs8' })
-  return `v1.${encodeBase64url(Buffer.concat([cipher.update(der), cipher.final(), cipher.getAuthTag()]))}`
-}
-
-/**
- * Each kid has a lock of its own, which ever seals one thing, the private half that belongs to that thumbprint: so the
- * nonce needs no randomness, and nothing sealed for one kid opens for another.
- */
-function lockOf(kid: string, encryptionKey: Uint8Array): { readonly key: Uint8Array; readonly nonce: Uint8Array } {
-  const bytes = new Uint8Array(hkdfSync('sha256', encryptionKey, '', `holdfast signing key v1 ${kid}`, 44))
-  return { key: bytes.subarray(0, 32), nonce: bytes.subarray(32) }
-}
-
-/** Keys sealed under two encryption keys would be of no use to anybody, so the newest must open before one is made. */
-function requireOpens(keys: readonly SigningKey[], encryptionKey: Uint8Array): void {
-  const newest = keys.at(-1)
-  if (newest) openSealedKey(newest, encryptionKey)
+/** Keys that sign, or will, must open before another is made: one that nobody can open would take their place unnoticed. */
+function requireOpens(keys: readonly SigningKey[], sealing: Sealing): void {
+  for (const key of keys) if (key.stage !== 'retired') openSealedKey(key, sealing)
 }

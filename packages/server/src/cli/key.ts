@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { ShownKey } from '../administration/keys.ts'
+import type { Resealing } from '../administration/resealing.ts'
 import { renderDistance, systemNow } from './moment.ts'
 import { administering } from './operator.ts'
 import { configOption } from './settings-file.ts'
@@ -11,7 +12,7 @@ interface KeyOptions {
   readonly json?: true
 }
 
-/** `holdfast key list|rotate|revoke` */
+/** `holdfast key list|rotate|revoke|reseal` */
 export function defineKey(command: Command, terminal: Terminal): void {
   command
     .command('list')
@@ -46,17 +47,39 @@ export function defineKey(command: Command, terminal: Terminal): void {
       'after',
       `
 Clients ask for new tokens. APIs go on taking the old ones until they read the keys
-again: with the guard of this product ten minutes at most, or restart them.`,
+again: with the guard of this product 30 seconds at most; others may take longer.`,
     )
     .action(async (kid: string, { config, json }: KeyOptions) => {
       const { keys } = await administering(config, ({ administer }) => administer('key-revoke', { kid }))
       terminal.out(json ? JSON.stringify({ keys }, null, 2) : render(keys, terminal))
     })
+
+  command
+    .command('reseal')
+    .description("Encrypt the signing keys and the server's secret under keys.encryptionKey, those that are not yet.")
+    .option(...configOption)
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+For an encryption key that replaces another, while nodes run. The key before it stays in
+keys.otherEncryptionKeys until this says that nothing is left.`,
+    )
+    .action(async ({ config, json }: KeyOptions) => {
+      const result = await administering(config, ({ administer }) => administer('key-reseal', {}))
+      terminal.out(json ? JSON.stringify(result, null, 2) : renderResealing(result))
+    })
+}
+
+function renderResealing({ resealed, left, encryptionKey }: Resealing): string {
+  const done = `Sealed again: ${resealed}. The key is ${encryptionKey}.`
+  if (left.length === 0) return `${done}\nNothing is sealed under another key.`
+  return `${done}\nStill sealed under another key: ${left.join(', ')}. Run this again with that key in keys.otherEncryptionKeys.`
 }
 
 function render(keys: readonly ShownKey[], { columns, style }: Terminal): string {
   const now = systemNow()
-  const rows = keys.map(({ kid, algorithm, stage, created, since, expires }) => [
+  const rows = keys.map(({ kid, algorithm, stage, created = now, since, expires }) => [
     algorithm,
     stage === 'active' ? style.good(stage) : stage,
     kid,

@@ -1,5 +1,6 @@
 import { type Reason, Refused, refusals, renderChallenge } from '@holdfast/pop'
 import type { Report } from '../ports/report.ts'
+import { SignerUnavailable } from '../ports/signer.ts'
 import { StoreUnavailable } from '../ports/store.ts'
 import { type Outbound, uncacheable } from './endpoint.ts'
 
@@ -42,8 +43,12 @@ export function renderRefusal({ reason, retryAfter, nonce }: Refused, usedBasic 
 /** Whatever was thrown, as a refusal: outages keep their own code, bugs become `server_error`. */
 export function refusalOf(thrown: unknown): Refused {
   if (thrown instanceof Refused) return thrown
-  const reason: Reason = thrown instanceof StoreUnavailable ? 'store_unavailable' : 'server_error'
-  return new Refused(reason, { cause: thrown })
+  return new Refused(reasonOf(thrown), { cause: thrown })
+}
+
+function reasonOf(thrown: unknown): Reason {
+  if (thrown instanceof StoreUnavailable) return 'store_unavailable'
+  return thrown instanceof SignerUnavailable ? 'signer_unavailable' : 'server_error'
 }
 
 /** One line of the log for a refusal. */

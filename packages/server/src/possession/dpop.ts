@@ -1,4 +1,3 @@
-import { hkdfSync } from 'node:crypto'
 import { type Inbound, Refused, verifyDpopProof } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { Client } from '../model/client.ts'
@@ -31,11 +30,6 @@ export async function requireProof(
 ): Promise<Shown> {
   if (!inbound.headers.dpop) throw new Refused('dpop_missing')
   return await judge(inbound, presented, context)
-}
-
-/** The key of nonces: one of their own, which is derived from the store's. RFC 5869. */
-export function nonceKeyOf(encryptionKey: Uint8Array): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', encryptionKey, '', 'holdfast DPoP nonces', 32))
 }
 
 /** Says which nonces a client must put into its proofs: what is said of it goes before what is said of all. RFC 9449 §8. */

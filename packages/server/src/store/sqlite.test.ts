@@ -1,6 +1,8 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import { nodePrimitives } from '@holdfast/pop/certificates'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createSealing } from '../administration/sealing.ts'
 import { createSigningKey, openSealedKey } from '../administration/signing-keys.ts'
 import type { ReferenceToken } from '../model/reference-token.ts'
 import type { Use } from '../ports/store.ts'
@@ -78,12 +80,12 @@ describe('the SQLite store', () => {
 
   it('holds neither a handle nor a private key in clear', async () => {
     const { store, file } = await openTemporaryStore(onTestFinished)
-    const encryptionKey = new Uint8Array(32).fill(7)
-    const key = await createSigningKey('ES256', encryptionKey, 1)
+    const sealing = createSealing([new Uint8Array(32).fill(7)], nodePrimitives.random)
+    const key = await createSigningKey('ES256', sealing, 1)
     await store.ensureSigningKeys([key])
     await store.issue({ uses: [], referenceToken: token })
     const bytes = Buffer.concat(['', '-wal'].map((suffix) => readFileSync(file + suffix)))
-    const { d = '', x = '' } = openSealedKey(key, encryptionKey).export({ format: 'jwk' })
+    const { d = '', x = '' } = openSealedKey(key, sealing).export({ format: 'jwk' })
     expect(bytes.includes(x)).toBe(true)
     expect(bytes.includes(d)).toBe(false)
     expect(bytes.includes(Buffer.from(d, 'base64url'))).toBe(false)

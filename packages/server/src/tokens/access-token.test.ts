@@ -1,5 +1,6 @@
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { createSealing } from '../administration/sealing.ts'
 import { createSigner } from '../administration/signer.ts'
 import { ensureSigningKeys } from '../administration/signing-keys.ts'
 import type { Authorization } from '../model/authorization.ts'
@@ -48,10 +49,10 @@ const issuance: Issuance = {
 
 async function create() {
   const { store } = await openTemporaryStore(onTestFinished)
-  const encryptionKey = new Uint8Array(32)
-  await ensureSigningKeys(store, ['ES256'], encryptionKey, 100)
+  const sealing = createSealing([new Uint8Array(32)], nodePrimitives.random)
+  await ensureSigningKeys(store, ['ES256'], sealing, 100)
   await store.issue({ uses: [], authorization })
-  const signer = await createSigner({ store, encryptionKey })
+  const signer = await createSigner({ store, sealing })
   return { store, signer, settings, primitives: nodePrimitives, now: () => 100 }
 }
 

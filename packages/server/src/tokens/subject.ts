@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import type { Context } from '../context.ts'
 import type { Client } from '../model/client.ts'
 
@@ -10,9 +10,8 @@ export function subjectFor(client: Client, subject: string, { pairwise }: Pick<C
   return client.subject_type === 'pairwise' ? pairwise(sectorOf(client), subject) : subject
 }
 
-/** Creates the function that makes pairwise subjects, under a key of its own that is derived from the store's. */
-export function createPairwise(encryptionKey: Uint8Array): Context['pairwise'] {
-  const key = Buffer.from(hkdfSync('sha256', encryptionKey, '', 'holdfast pairwise subjects', 32))
+/** Creates the function that makes pairwise subjects, under a key that is used for nothing else. */
+export function createPairwise(key: Uint8Array): Context['pairwise'] {
   return (sector, subject) =>
     `pair:${createHmac('sha256', key)
       .update(JSON.stringify([sector, subject]))

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Store } from '../../ports/store.ts'
 import type { Schema } from '../schema.ts'
 import { countChange } from './state.ts'
+import { Undone } from './undone.ts'
 
 /** Keeps a sealed secret, unless there is one. @returns the one that is kept */
 export async function ensureSecret(db: Kysely<Schema>, { sealed }: { readonly sealed: string }): Promise<string> {
@@ -25,5 +26,6 @@ export async function reseal(
     const update = db.updateTable('state').set({ secret: secret.sealed }).where('secret', '=', secret.from)
     replaced += (await update.executeTakeFirst()).numUpdatedRows
   }
+  if (replaced === 0n) throw new Undone(0)
   return Number(replaced)
 }
