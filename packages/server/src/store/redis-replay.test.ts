@@ -17,7 +17,7 @@ requirePrograms('redis-server')('used proofs in a Redis that would forget some',
     let uses = 0
     const use = async (): Promise<string> => {
       try {
-        return String(await memory.use({ key: `use ${uses++}`, made: 60, expires: 120 }, 60))
+        return String(await memory.use({ key: `use ${uses++}`, made: 90, expires: 150 }, 90))
       } catch (cause) {
         return String(cause)
       }

@@ -66,7 +66,12 @@ export async function openRedisReplay(
   return {
     use: async (use, now) => {
       if (unfit) throw unfit
-      return await replay.use(use, now)
+      try {
+        return await replay.use(use, now)
+      } catch (cause) {
+        tell(withoutCommand(cause))
+        throw cause
+      }
     },
     close: async () => {
       clearInterval(looking)

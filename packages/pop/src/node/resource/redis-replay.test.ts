@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { type RedisServer, startRedis, startRedisCluster } from '../../../../../conformance/redis-server.ts'
 import { requirePrograms } from '../../../../../conformance/requires.ts'
 import type { ProofUse } from '../../proof/replay.ts'
-import { createRedisReplay, requireNoEviction } from './redis-replay.ts'
+import { createRedisReplay, type RedisReplay, requireNoEviction } from './redis-replay.ts'
 
-/** The memory begins when it is asked first, and takes what was surely made after that, so tests ask later. */
-const began = 1_800_000_000
+/** The memory begins when it is asked first, and takes what was surely made after that, so tests ask later. Never in the past. */
+const began = 4_000_000_000
 const now = began + 11
 
 function newUse(changes: Partial<ProofUse> = {}): ProofUse {
@@ -81,29 +81,68 @@ requirePrograms('redis-server', 'redis-cli')('[RFC9449-11.1] a replay memory in 
     await expect(replay.use(use, now + 10)).rejects.toThrow('began after')
   })
 
-  it('[F13] takes no proof twice when it comes back with what it held before', async () => {
-    const snapshots = await startRedis('--maxmemory-policy', 'noeviction')
-    onTestFinished(() => snapshots.stop())
-    const redis = connect(snapshots.url)
-    const replay = createRedisReplay(redis)
-    await replay.begin(began)
-    await redis.save()
-    const use = newUse()
-    expect(await replay.use(use, now)).toBe(true)
-    await snapshots.restart()
-    await expect(replay.use(use, now)).rejects.toThrow('began after')
-    expect(await replay.use(newUse({ made: now + 11 }), now + 11)).toBe(true)
+  it('[F13] [F16] begins by its own clock, where that of the first caller is behind', async () => {
+    const redis = connect()
+    const time = Math.floor(Date.now() / 1000)
+    const beginOf = async (prefix: string, at: number) => {
+      await createRedisReplay(redis, { prefix }).begin(at)
+      return Number((await redis.hvals(`${prefix}:{0}:run`))[0])
+    }
+    expect(await beginOf('slow', time - 20)).toBeGreaterThanOrEqual(time)
+    expect(await beginOf('fast', time + 20)).toBe(time + 20)
+    expect(await beginOf('far', time - 1000)).toBe(time - 940)
   })
 
-  it('[F13] takes no proof twice when it was emptied in between', async () => {
-    const redis = connect()
-    const replay = createRedisReplay(redis, { prefix: 'emptied' })
-    await replay.begin(began)
-    const uses = Array.from({ length: 64 }, () => newUse())
-    for (const use of uses) expect(await replay.use(use, now)).toBe(true)
-    await redis.flushall()
-    const again = await Promise.allSettled(uses.map((use) => replay.use(use, now + 1)))
-    expect(again.filter((each) => each.status === 'fulfilled' && each.value)).toEqual([])
+  describe.each<[string, (server: RedisServer, redis: Redis) => Promise<void>]>([
+    ['emptied', async (_, redis) => void (await redis.flushall())],
+    ['started again, empty', (server) => server.restart()],
+    [
+      'started again with what it held before',
+      async (server, redis) => {
+        await server.restart()
+        expect(await redis.get('held')).toBe('1')
+      },
+    ],
+    [
+      'filled by somebody else, and evicts',
+      async (_, redis) => {
+        await redis.config('SET', 'maxmemory-policy', 'allkeys-random')
+        await redis.config('SET', 'maxmemory', '2mb')
+        const filler = Array.from({ length: 3000 }, (_, index) => redis.set(`filler ${index}`, 'x'.repeat(1000)))
+        await Promise.all(filler)
+        await redis.config('SET', 'maxmemory-policy', 'noeviction')
+        await redis.config('SET', 'maxmemory', '0')
+      },
+    ],
+  ])('[F13] that was %s', (injury, injure) => {
+    /** How many of 64 proofs pass again after that. */
+    async function replaysOf(create: (redis: Redis) => Pick<RedisReplay, 'use'> & Partial<RedisReplay>) {
+      const own = await startRedis('--maxmemory-policy', 'noeviction')
+      onTestFinished(() => own.stop())
+      const redis = connect(own.url)
+      const replay = create(redis)
+      await replay.begin?.(began)
+      await redis.set('held', '1')
+      if (injury.includes('held before')) await redis.save()
+      const uses = Array.from({ length: 64 }, () => newUse())
+      for (const use of uses) expect(await replay.use(use, now)).toBe(true)
+      await injure(own, redis)
+      const again = await Promise.allSettled(uses.map((use) => replay.use(use, now + 1)))
+      const later = await Promise.allSettled(uses.map((use) => replay.use(use, now + 30)))
+      const passed = [...again, ...later].filter((each) => each.status === 'fulfilled' && each.value).length
+      return { passed, next: await replay.use(newUse({ made: now + 30 }), now + 30) }
+    }
+
+    it('takes no proof twice, and soon takes new ones', { timeout: 20_000 }, async () => {
+      expect(await replaysOf((redis) => createRedisReplay(redis, { timeout: 5000 }))).toEqual({ passed: 0, next: true })
+    })
+
+    it('and a memory that trusts its server is caught', { timeout: 20_000 }, async () => {
+      const naive = (redis: Redis) => ({
+        use: async ({ key }: ProofUse) => (await redis.set(key, '1', 'PX', 120_000, 'NX')) === 'OK',
+      })
+      expect((await replaysOf(naive)).passed).toBeGreaterThan(0)
+    })
   })
 
   it.each([

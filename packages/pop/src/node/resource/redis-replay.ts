@@ -11,15 +11,21 @@ export interface RedisClient {
   nodes?(role: 'master'): readonly { info(section: string): Promise<string> }[]
 }
 
+/** What two clocks may differ by without one forgetting what another still takes. */
+const margin: Seconds = 60
+
 /**
- * Finds since when the memory is whole: in this run of the server. An empty one begins now, and so does one that a start
- * has brought back from a snapshot, or a replica that has taken over: they may lack the last moments.
+ * Finds since when the memory is whole: in this run of the server, and since it evicted something last. An empty one begins
+ * now, and so does one that a start has brought back from a snapshot, or a replica that has taken over: they may lack the
+ * last moments. Of the caller's clock and the server's the later one counts, unless they differ beyond all reason.
  */
 const beginning = `
 local run = string.match(redis.call('info', 'server'), 'run_id:(%w+)') or ''
+run = run .. ' ' .. (string.match(redis.call('info', 'stats'), 'evicted_keys:(%d+)') or '')
 local began = redis.call('hget', KEYS[1], run)
 if not began then
-  began = ARGV[1]
+  local own = tonumber(redis.call('time')[1])
+  began = math.max(tonumber(ARGV[1]), math.min(own, tonumber(ARGV[1]) + ${margin}))
   redis.call('del', KEYS[1])
   redis.call('hset', KEYS[1], run, began)
 end
@@ -38,9 +44,6 @@ return 0
 /** In how many shares a cluster keeps the memory: the uses of each lie together with the moment since when it is whole. */
 const clusterShares = 64
 
-/** What two clocks may differ by without one forgetting what another still takes. */
-const margin: Seconds = 60
-
 /** A replay memory that has to begin. */
 export interface RedisReplay extends Replay {
   /** Begins the memory where it is empty. Unless somebody does, the first use begins it, and is declined. */
@@ -50,9 +53,9 @@ export interface RedisReplay extends Replay {
 /**
  * Creates a replay memory in Redis or Valkey, one server or a cluster, which all processes share.
  *
- * It fails closed. A server that was emptied, was started again or was a replica until now may not remember all: proofs
- * that were made before are declined with 503, and those of the next ten seconds, for clocks run ahead. One that may
- * evict what it remembers (`maxmemory-policy` other than `noeviction`) is found by {@link requireNoEviction}.
+ * It fails closed. A server that was emptied, was started again, was a replica until now or has evicted something may not
+ * remember all: proofs that were made before are declined with 503, and those of the next ten seconds, for clocks run
+ * ahead. One that may evict (`maxmemory-policy` other than `noeviction`) is found before it does by {@link requireNoEviction}.
  *
  * @param prefix of all keys, for servers that do other things too
  * @param timeout milliseconds after which an answer is no longer waited for: the request is declined then
