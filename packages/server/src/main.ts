@@ -19,6 +19,7 @@ import { createSealing } from './administration/sealing.ts'
 import { deriveKey, ensureServerSecret } from './administration/server-secret.ts'
 import { createSigner } from './administration/signer.ts'
 import { ensureSigningKeys } from './administration/signing-keys.ts'
+import { createSuspicions } from './administration/suspicions.ts'
 import { createCounters } from './client-authentication/attempts.ts'
 import { createClients } from './client-authentication/clients.ts'
 import { createSecrets } from './client-authentication/secrets.ts'
@@ -30,6 +31,7 @@ import { createManagement } from './http/management.ts'
 import type { ListenerFigures, Metrics } from './http/metrics.ts'
 import { checksOf, createProbes, type Probes } from './http/probes.ts'
 import type { Tracing } from './http/tracing.ts'
+import { version } from './http/version.ts'
 import type { AuditEntry } from './model/audit.ts'
 import { createClientKeys } from './outbound/client-keys.ts'
 import { fetchJson } from './outbound/fetch-json.ts'
@@ -52,6 +54,8 @@ export interface ServerOptions {
   readonly people?: People
   /** Signs tokens with keys that are not kept here: in a KMS or an HSM. Then none are made, and none rotate. */
   readonly signer?: OutsideSigner
+  /** Who has started this process to run commands in it: named in the audit log. */
+  readonly operator?: string
   /** Told what happens: refusals, outages. Never a token, secret, key or proof. */
   readonly report?: (report: Report) => void
   /** So long it waits at the start for a PostgreSQL that does not answer yet, in seconds: 0 when left out. */
@@ -74,6 +78,9 @@ export interface AuthorizationServer {
 /** How often expired rows are deleted, in milliseconds, and how many at once. */
 const purgeInterval = 60_000
 const purgeChunk = 1000
+
+/** How often it is looked whether suspicions that were only counted are to be recorded, in milliseconds. */
+const settleInterval = 10_000
 
 /** How often it is looked whether a signing key is old, in milliseconds. */
 const rotationInterval = 3_600_000
@@ -118,6 +125,7 @@ export async function createAuthorizationServer(
     now,
     report,
     people: options.people,
+    operator: options.operator,
     signer,
     reread: () => readListeners(parsed.listen, directory),
   })
@@ -162,13 +170,14 @@ interface Parts {
   readonly now: Clock
   readonly report: (report: Report) => void
   readonly people: People | undefined
+  readonly operator: string | undefined
   readonly signer: OutsideSigner | undefined
   /** Reads the certificates of the listeners anew. */
   readonly reread: () => Settings['listen']
 }
 
 async function assemble(parts: Parts): Promise<AuthorizationServer> {
-  const { settings, store, replay, metrics, tracing, supervised, now, report, people, reread } = parts
+  const { settings, store, replay, metrics, tracing, supervised, now, report, people, operator, reread } = parts
   await requireClientsApart(settings, store)
   const random = nodePrimitives.random
   const sealing = createSealing(loadEncryptionKeys(settings.keys), random)
@@ -183,6 +192,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
   const { node = hostname() } = settings
   const auditKey = deriveKey(secret, 'audit log')
   const audit = (entry: AuditEntry) => ({ ...entry, time: now(), node, key: auditKey })
+  const suspicions = createSuspicions({ store, audit, now, report })
   const context: Context = {
     settings,
     now,
@@ -200,12 +210,15 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     dpop: createDpopContext(deriveKey(secret, 'DPoP nonces'), { now, primitives: nodePrimitives }),
     ...(replay && { replay }),
     audit,
-    report,
+    report: (each) => {
+      report(each)
+      suspicions.note(each)
+    },
   }
   const onClientsChanged = () => clients.forget()
   const signsOutside = parts.signer !== undefined
   const own = { settings, store, signer, signsOutside, sealing, secret }
-  const administrationContext = { ...own, now, random, auditKey, audit, onClientsChanged }
+  const administrationContext = { ...own, now, random, auditKey, audit: naming(operator, audit), onClientsChanged }
   const administration = createAdministration(administrationContext)
   const listenings = createListeners(tracing ? tracing.observe(context) : context, tracing)
   const listeners = Object.values(listenings)
@@ -226,8 +239,15 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
   supervised?.(probes)
   const operations = supervised ? undefined : await openOperations(settings.operations, probes)
   const purge = setInterval(() => void purgeExpired(store, now() - purgeSlack), purgeInterval).unref()
+  const settling = setInterval(() => suspicions.settle(), settleInterval).unref()
   const rotation = signsOutside ? undefined : rotateRegularly(administrationContext, report)
   const signing = adopted.move()
+  const details = { version, pid: process.pid }
+  let started = false
+  const recordStop = () =>
+    store
+      .recordAudit(audit({ event: 'server_stopped', actor: 'server', details }))
+      .catch((cause: unknown) => report({ level: 'error', event: 'audit_not_recorded', cause }))
 
   return {
     issuer: settings.issuer,
@@ -238,19 +258,30 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
       const failed = outcomes.find((outcome) => outcome.status === 'rejected')
       if (failed) throw failed.reason
       await operations?.listen()
+      await store.recordAudit(audit({ event: 'server_started', actor: 'server', details }))
+      started = true
       probes.enter('serving')
     },
     async close() {
       probes.enter('draining')
       clearInterval(purge)
       clearInterval(rotation)
+      clearInterval(settling)
       signing.dispose()
       renewing.stop()
       await Promise.all([...listeners, ...management].map((each) => each.close()))
       await Promise.all(context.upstreams.map((each) => each.close()))
       await operations?.close()
+      await suspicions.close()
+      if (started) await recordStop()
     },
   }
+}
+
+/** The commands of a process of its own say who has started it. */
+function naming(operator: string | undefined, audit: Context['audit']): Context['audit'] {
+  if (operator === undefined) return audit
+  return (entry) => audit(entry.actor === 'operator' ? { ...entry, actor: `operator:${operator}` } : entry)
 }
 
 async function figuresOf(

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { realpath } from 'node:fs/promises'
 import { type IncomingMessage, type RequestOptions, request } from 'node:http'
+import { userInfo } from 'node:os'
 import { parseJsonObject } from '@holdfast/pop'
 import type { Administration } from '../administration/administration.ts'
 import { AdministrationError, type AdministrationProblem } from '../administration/administration-error.ts'
@@ -25,11 +26,20 @@ export async function administering<T>(
   if (store.postgres === undefined && socket !== undefined && (await isServed(socket, store.file)))
     return await work(remote(socket))
   // as: parsed just above.
-  const server = await createAuthorizationServer(written as SettingsInput, { directory })
+  const server = await createAuthorizationServer(written as SettingsInput, { directory, operator: operatorName() })
   try {
     return await work(server.administration)
   } finally {
     await server.close()
+  }
+}
+
+/** As the system names whoever has started this process: by its number where there is no name, as in many containers. */
+function operatorName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return String(process.getuid?.() ?? 'unknown')
   }
 }
 

@@ -8,6 +8,8 @@ export interface Report {
   readonly rule?: string
   readonly seen?: string
   readonly cause?: unknown
+  /** Where it came from, of what is told beside a request. */
+  readonly address?: string
   /** The request that it is about, once it is answered: with `answered` and with `refused`. */
   readonly request?: AnsweredRequest
 }
