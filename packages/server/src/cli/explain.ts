@@ -4,7 +4,7 @@ import { AdministrationError } from '../administration/administration-error.ts'
 import { SealedKeyError } from '../administration/signing-keys.ts'
 import { SettingsError } from '../settings.ts'
 import { StoreOwned } from '../store/owner.ts'
-import { StoreUnusable } from '../store/unusable.ts'
+import { StoreAway, StoreUnusable } from '../store/unusable.ts'
 import { type ExitCode, Failure } from './exit.ts'
 
 /** One sentence and an exit code for whatever ended a command. */
@@ -14,7 +14,8 @@ export function explain(error: unknown): { readonly code: ExitCode; readonly mes
   if (error instanceof SettingsError) return { code: 78, message: error.message }
   if (error instanceof AdministrationError) return { code: 1, message: error.message }
   if (error instanceof StoreOwned) return { code: 69, message: error.message }
-  if (error instanceof StoreUnusable) return { code: isUnreachable(error.cause) ? 69 : 66, message: error.message }
+  if (error instanceof StoreAway) return { code: 69, message: error.message }
+  if (error instanceof StoreUnusable) return { code: 66, message: error.message }
   if (error instanceof ClientError) return clientError(error)
   if (error instanceof Refused) return { code: 1, message: `${error.reason}: ${refusals[error.reason].says}` }
   for (const cause of causesOf(error)) {
@@ -23,11 +24,6 @@ export function explain(error: unknown): { readonly code: ExitCode; readonly mes
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { code: 70, message: `this is a defect of Holdfast, please report it: ${text}` }
-}
-
-/** Says whether a server did not answer: that of the database. */
-function isUnreachable(error: unknown): boolean {
-  return [...causesOf(error)].some((cause) => systemError(cause)?.code === 69)
 }
 
 /** What the client library says, with the exit code that fits. */

@@ -4,10 +4,11 @@ import { readFiles } from '../outbound/files.ts'
 import type { Report } from '../ports/report.ts'
 import { parseSettings, type Settings, type SettingsInput } from '../settings.ts'
 import { Failure } from './exit.ts'
-import { createLog } from './log.ts'
+import { createLog, type Log } from './log.ts'
 import { configOption, readSettingsFile } from './settings-file.ts'
 import { untilStopped } from './stopped.ts'
 import type { Terminal } from './terminal.ts'
+import { answerSupervisor } from './worker-probes.ts'
 import { isWorker, leaveWorkers, superviseWorkers } from './workers.ts'
 
 /** `holdfast serve` */
@@ -15,6 +16,7 @@ export function defineServe(command: Command, _terminal: Terminal): void {
   command
     .option(...configOption)
     .option('--workers <count>', 'processes that share the ports; more than one needs store.postgres', '1')
+    .option('--wait <seconds>', 'waits so long for a PostgreSQL that does not answer yet', '30')
     .addHelpText(
       'after',
       `
@@ -25,19 +27,22 @@ holdfast.sock beside its database; with PostgreSQL they change the database.
   $ holdfast serve --config holdfast.yaml
   $ holdfast serve --config postgres.yaml --workers 4`,
     )
-    .action(async ({ config, workers }: { config?: string; workers: string }) => {
+    .action(async ({ config, workers, wait }: { config?: string; workers: string; wait: string }) => {
       const { directory, written } = await readSettingsFile(config)
-      const { log: logSettings, listen, store } = readFiles(parseSettings(written), directory)
-      const log = createLog(logSettings)
+      const { log: logSettings, listen, store, operations } = readFiles(parseSettings(written), directory)
       const count = workerCount(workers, store)
-      if (count > 1 && !isWorker()) {
-        await superviseWorkers(count, log)
-        return log({ level: 'info', event: 'stopped' })
-      }
+      const patience = secondsOf(wait)
+      const log = createLog(logSettings)
       try {
-        // as: parsed once above, and again by the server.
-        await serve(written as SettingsInput, { directory, log, at: originsOf(listen) })
+        if (count > 1 && !isWorker()) {
+          await superviseWorkers(count, log.report, operations)
+          log.report({ level: 'info', event: 'stopped' })
+        } else {
+          // as: parsed once above, and again by the server.
+          await serve(written as SettingsInput, { directory, patience, report: log.report, at: originsOf(listen) })
+        }
       } finally {
+        log.end()
         leaveWorkers()
       }
     })
@@ -45,15 +50,21 @@ holdfast.sock beside its database; with PostgreSQL they change the database.
 
 interface Serving {
   readonly directory: string
-  readonly log: (report: Report) => void
+  readonly patience: number
+  readonly report: Log['report']
   /** Where it is reached, for the log. */
   readonly at: string
 }
 
 /** Until a signal comes, or the database fails. */
-async function serve(written: SettingsInput, { directory, log, at }: Serving): Promise<void> {
+async function serve(written: SettingsInput, { directory, patience, report: log, at }: Serving): Promise<void> {
   const { failed, report } = watchStore(log)
-  const server = await createAuthorizationServer(written, { directory, report })
+  const server = await createAuthorizationServer(written, {
+    directory,
+    patience,
+    report,
+    ...(isWorker() && { supervised: answerSupervisor }),
+  })
   try {
     await server.listen()
     log({ level: 'info', event: 'listening', seen: at })
@@ -67,6 +78,13 @@ async function serve(written: SettingsInput, { directory, log, at }: Serving): P
 
 function originsOf({ public: open, mutualTls }: Settings['listen']): string {
   return [open, mutualTls].flatMap((each) => each?.origin ?? []).join(' ')
+}
+
+function secondsOf(given: string): number {
+  const seconds = Number(given)
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > 3600)
+    throw new Failure(2, 'Write --wait in seconds, 0 to 3600.')
+  return seconds
 }
 
 function workerCount(given: string, store: Settings['store']): number {

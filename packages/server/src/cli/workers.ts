@@ -1,8 +1,11 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
+import { openOperations } from '../adapters.ts'
 import type { Report } from '../ports/report.ts'
+import type { Settings } from '../settings.ts'
 import { Failure } from './exit.ts'
 import { untilStopped } from './stopped.ts'
+import { askWorkers } from './worker-probes.ts'
 
 /** So soon after its start a worker that ends does so again: wait before the next, in milliseconds. */
 const pause = 1000
@@ -22,10 +25,16 @@ export function leaveWorkers(): void {
 
 /**
  * Runs this command in several processes that share its ports, until a signal comes: then all of them drain. One that
- * ends by itself is replaced.
+ * ends by itself is replaced. Where there is a listener for operations it is here, and answers for all of them.
  * @throws {@link Failure} when the settings cannot be used
  */
-export async function superviseWorkers(count: number, log: (report: Report) => void): Promise<void> {
+export async function superviseWorkers(
+  count: number,
+  log: (report: Report) => void,
+  settings?: Settings['operations'],
+): Promise<void> {
+  // Figures hold numbers that JSON has no words for.
+  cluster.setupPrimary({ serialization: 'advanced' })
   const { promise: failed, reject } = Promise.withResolvers<never>()
   failed.catch(() => {})
   let stopping = false
@@ -47,6 +56,11 @@ export async function superviseWorkers(count: number, log: (report: Report) => v
     if (code === unusable) return reject(new Failure(unusable, 'The workers cannot start: their log says why.'))
     replace({ seen: `pid ${pid}, code ${code}` })
   }
+  const operations = await openOperations(
+    settings,
+    askWorkers(count, () => stopping),
+  )
+  await operations?.listen()
   cluster.on('exit', ended)
   for (let started = 0; started < count; started++) begin()
   try {
@@ -57,6 +71,7 @@ export async function superviseWorkers(count: number, log: (report: Report) => v
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
     await Promise.all(workers.filter((worker) => !worker.isDead()).map(end))
     cluster.off('exit', ended)
+    await operations?.close()
   }
 }
 

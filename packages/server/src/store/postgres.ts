@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '@holdfast/pop'
 import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely'
 import { Pool, type PoolConfig, types } from 'pg'
@@ -9,7 +10,7 @@ import { isConflict, isOutage } from './postgres-failure.ts'
 import { preparePostgres } from './postgres-preparation.ts'
 import { changesChannel, watchChanges } from './postgres-watch.ts'
 import type { Schema } from './schema.ts'
-import { StoreUnusable } from './unusable.ts'
+import { StoreAway, StoreUnusable } from './unusable.ts'
 import { Undone } from './verbs/undone.ts'
 import { type ChangeName, changes, type ReadName, reads } from './verbs.ts'
 
@@ -22,6 +23,8 @@ export interface PostgresOptions {
   /** This node's clock, compared with the server's. The system's when left out. */
   readonly now?: Clock
   readonly report?: (report: Report) => void
+  /** So long it is waited for a server that does not answer yet, in seconds: 0 when left out. */
+  readonly patience?: number
 }
 
 /** How long a caller waits for a connection, and a statement for its answer, in milliseconds. */
@@ -37,14 +40,16 @@ const mostTries = 4
  * Opens a database of a PostgreSQL server and migrates it. Any number of processes share it; nothing is kept in one that
  * another must know. Each change is a transaction of its own.
  * @throws {@link StoreUnusable} when it is too old, does not wait for the disk, or was migrated by a newer Holdfast
+ * @throws {@link StoreAway} when it does not answer
  */
 export async function openPostgresStore({
   url,
   connections = 10,
   now = () => Math.floor(Date.now() / 1000),
   report = () => {},
+  patience: longest = 0,
 }: PostgresOptions): Promise<Store> {
-  await prepare(url)
+  await prepareInTime(url, longest, report)
   const pool = createPool({ ...connectionTo(url), ...deadlines, max: connections })
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: preparing(pool) }) })
   const watching = watchChanges({ pool, db, report })
@@ -76,13 +81,32 @@ export async function openPostgresStore({
   )
 }
 
-/** Migrates over a connection of its own, which may take its time. @throws {@link StoreUnusable} */
+/** Waits for a server that is being started too. @throws {@link StoreUnusable}, {@link StoreAway} */
+async function prepareInTime(url: string, longest: number, report: (report: Report) => void): Promise<void> {
+  const until = Date.now() + longest * 1000
+  for (;;) {
+    try {
+      return await prepare(url)
+    } catch (cause) {
+      if (!(cause instanceof StoreAway) || Date.now() >= until) throw cause
+      report({ level: 'warn', event: 'store_awaited', cause })
+      await sleep(Math.min(pause, until - Date.now()))
+    }
+  }
+}
+
+/** Between two looks at a server that is not there yet, in milliseconds. */
+const pause = 1000
+
+/** Migrates over a connection of its own, which may take its time. @throws {@link StoreUnusable}, {@link StoreAway} */
 async function prepare(url: string): Promise<void> {
   const pool = createPool({ ...connectionTo(url), max: 1 })
   try {
     await preparePostgres(new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) }))
   } catch (cause) {
-    throw cause instanceof StoreUnusable ? cause : new StoreUnusable(`store.postgres: ${messageOf(cause)}.`, { cause })
+    if (cause instanceof StoreUnusable) throw cause
+    const message = `store.postgres: ${messageOf(cause)}.`
+    throw isOutage(cause) ? new StoreAway(message, { cause }) : new StoreUnusable(message, { cause })
   } finally {
     await pool.end()
   }

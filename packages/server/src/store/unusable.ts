@@ -2,3 +2,6 @@
 export class StoreUnusable extends Error {
   override readonly name = 'StoreUnusable'
 }
+
+/** One whose server does not answer: another time it may. */
+export class StoreAway extends StoreUnusable {}
