@@ -75,10 +75,22 @@ async function mustConsent(
 
 /** Remembers what a person has allowed, beside what they allowed before. */
 export async function rememberConsent(
-  { clientId, scope }: AuthorizationRequest,
+  { clientId, scope, authorizationDetails }: AuthorizationRequest,
   { session: { subject } }: SignedIn,
-  { store }: Context,
+  { address, context: { store, audit } }: { readonly address: string | undefined; readonly context: Context },
 ): Promise<void> {
   const before = (await store.findConsent({ subject, clientId }))?.split(' ') ?? []
-  await store.rememberConsent({ subject, clientId, scope: [...new Set([...before, ...scope.split(' ')])].join(' ') })
+  const types = authorizationDetails.map(({ type }) => String(type))
+  await store.audited({
+    verb: 'rememberConsent',
+    data: { subject, clientId, scope: [...new Set([...before, ...scope.split(' ')])].join(' ') },
+    audit: audit({
+      event: 'consent_given',
+      actor: `person:${subject}`,
+      subject,
+      client: clientId,
+      ...(address !== undefined && { address }),
+      details: { scope, ...(types.length > 0 && { authorization_details_types: types.join(' ') }) },
+    }),
+  })
 }

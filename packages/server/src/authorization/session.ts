@@ -26,15 +26,20 @@ export async function findSignedIn(
   return person && !person.disabled ? { session, person } : undefined
 }
 
-/**
- * Signs somebody in at the browser of a request: always under a new id, and the one before is dead. OWASP ASVS 7.2.4.
- * @param methods how they showed who they are, RFC 8176
- */
+/** Somebody who has just shown who they are. */
+export interface Arrived {
+  readonly person: Person
+  /** How, RFC 8176. */
+  readonly methods: readonly string[]
+  /** Who sent them. */
+  readonly clientId: string
+}
+
+/** Signs somebody in at the browser of a request: always under a new id, and the one before is dead. OWASP ASVS 7.2.4. */
 export async function beginSession(
-  inbound: Pick<Inbound, 'headers'>,
-  person: Person,
-  methods: readonly string[],
-  { store, now, primitives }: Context,
+  inbound: Pick<Inbound, 'headers' | 'address'>,
+  { person, methods, clientId }: Arrived,
+  { store, now, primitives, audit }: Context,
 ): Promise<{ readonly signedIn: SignedIn; readonly cookie: string }> {
   const id = createHandle(primitives.random)
   const authenticated = now()
@@ -47,7 +52,15 @@ export async function beginSession(
     expires: authenticated + sessionLifetime,
   }
   const before = readCookie(inbound, 'session')
-  if (before === undefined) await store.insertSession(session)
-  else await store.replaceSession({ old: handleHash(before), session })
+  const entry = audit({
+    event: 'signed_in',
+    actor: `person:${person.subject}`,
+    subject: person.subject,
+    client: clientId,
+    ...(inbound.address !== undefined && { address: inbound.address }),
+    details: { methods: methods.join(' ') },
+  })
+  if (before === undefined) await store.audited({ verb: 'insertSession', data: session, audit: entry })
+  else await store.audited({ verb: 'replaceSession', data: { old: handleHash(before), session }, audit: entry })
   return { signedIn: { session, person }, cookie: renderCookie('session', id) }
 }

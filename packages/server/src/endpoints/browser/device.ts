@@ -74,10 +74,9 @@ async function findWaiting(
   const hash = userCodeHash(typed)
   const found = hash === undefined ? undefined : await store.findDeviceAuthorization({ userCodeHash: hash })
   const client = found && (await clients.find(found.clientId))
-  if (found?.stage === 'pending' && found.expires > now() && client && !client.disabled)
-    return { device: found, client, userCode: renderUserCode(typed) }
-  userCodeGuesses.failed('', address)
-  return undefined
+  const isRight = found?.stage === 'pending' && found.expires > now() && client && !client.disabled
+  await userCodeGuesses.settle('', address, isRight ? 'right' : 'wrong')
+  return isRight ? { device: found, client, userCode: renderUserCode(typed) } : undefined
 }
 
 async function signIn(
@@ -89,10 +88,13 @@ async function signIn(
   const [username, password] = [parameters.one('username') ?? '', parameters.one('password') ?? '']
   const person = await context.people.authenticate(username, password, visitor.inbound.address)
   if (!person) {
-    context.report({ level: 'info', event: 'sign_in_failed', client: waiting.client.client_id })
+    const { address } = visitor.inbound
+    const source = { client: waiting.client.client_id, ...(address !== undefined && { address }) }
+    context.report({ level: 'info', event: 'sign_in_failed', ...source })
     return showSignIn(visitor, waiting, { username: username.slice(0, 128), problem: 'wrong' }, context.settings)
   }
-  const { signedIn, cookie } = await beginSession(visitor.inbound, person, ['pwd'], context)
+  const arrived = { person, methods: ['pwd'], clientId: waiting.client.client_id }
+  const { signedIn, cookie } = await beginSession(visitor.inbound, arrived, context)
   return showConfirm({ ...visitor, cookies: [cookie] }, waiting, signedIn, context.settings)
 }
 
@@ -106,14 +108,39 @@ async function decide(visitor: DeviceVisitor, answered: Answered, context: Conte
   const { waiting, decision } = answered
   if (decision === 'switch') return showSignIn(visitor, waiting, {}, context.settings)
   if (decision !== 'allow' && decision !== 'deny') throw new Refused('page_form_altered')
-  const decided = await context.store.decideDevice({
-    userCodeHash: waiting.device.userCodeHash,
-    now: context.now(),
-    ...(decision === 'allow' && { authorization: authorizationOf(answered, context) }),
-  })
-  if (!decided) return showEntry(visitor, { userCode: waiting.userCode, problem: 'unknown' }, context.settings)
+  const isDecided = await (decision === 'allow' ? approve(visitor, answered, context) : deny(answered, context))
+  if (!isDecided) return showEntry(visitor, { userCode: waiting.userCode, problem: 'unknown' }, context.settings)
   const look = lookOf(visitor.inbound, context.settings)
   return answerPage(renderDeviceDone({ outcome: decision === 'allow' ? 'approved' : 'denied' }, look), look)
+}
+
+async function approve(
+  { inbound: { address } }: DeviceVisitor,
+  answered: Answered,
+  context: Context,
+): Promise<boolean> {
+  const { store, now, audit } = context
+  const { userCodeHash } = answered.waiting.device
+  const authorization = authorizationOf(answered, context)
+  const { clientId: client, subject, scope } = authorization
+  const decided = await store.audited({
+    verb: 'decideDevice',
+    data: { userCodeHash, now: now(), authorization },
+    audit: audit({
+      event: 'device_approved',
+      actor: `person:${subject}`,
+      subject,
+      client,
+      ...(address !== undefined && { address }),
+      details: { scope },
+    }),
+  })
+  return decided === true
+}
+
+/** Nobody has anything by it: there is nothing to record. */
+async function deny({ waiting: { device } }: Answered, { store, now }: Context): Promise<boolean> {
+  return await store.decideDevice({ userCodeHash: device.userCodeHash, now: now() })
 }
 
 function authorizationOf({ waiting, signedIn }: Answered, { now, primitives }: Context): Authorization {

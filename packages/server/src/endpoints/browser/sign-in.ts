@@ -6,6 +6,7 @@ import { beginSession, findSignedIn } from '../../authorization/session.ts'
 import type { Context } from '../../context.ts'
 import type { SignInProblem } from '../../pages/sign-in.ts'
 import type { Person } from '../../ports/people.ts'
+import type { Report } from '../../ports/report.ts'
 import type { Endpoint, Outbound } from '../endpoint.ts'
 import { renderRefusal, reportOf } from '../refusal.ts'
 import { renderPageRefusal } from './page-refusal.ts'
@@ -58,12 +59,14 @@ async function enter(submitted: Submitted, context: Context): Promise<Outbound> 
 }
 
 async function welcome(submitted: Submitted, person: Person, context: Context): Promise<Outbound> {
-  const { signedIn, cookie } = await beginSession(submitted.inbound, person, ['pwd'], context)
+  const { inbound, client } = submitted
+  const arrived = { person, methods: ['pwd'], clientId: client.client_id }
+  const { signedIn, cookie } = await beginSession(inbound, arrived, context)
   return await proceed({ ...submitted, signedIn, done: 'signed-in', cookies: [cookie] }, context)
 }
 
 async function askAgain(submitted: Submitted, context: Context): Promise<Outbound> {
-  context.report({ level: 'info', event: 'sign_in_failed', client: submitted.client.client_id })
+  context.report({ level: 'info', event: 'sign_in_failed', ...sourceOf(submitted) })
   return await show({ step: 'sign-in' }, submitted, context, { problem: 'wrong', status: 400, ...typed(submitted) })
 }
 
@@ -71,7 +74,7 @@ async function askAgain(submitted: Submitted, context: Context): Promise<Outboun
 async function askLater(submitted: Submitted, thrown: unknown, context: Context): Promise<Outbound> {
   const problem = thrown instanceof Refused ? problems[thrown.reason] : undefined
   if (!(thrown instanceof Refused) || !problem) throw thrown
-  context.report({ ...reportOf(thrown), client: submitted.client.client_id })
+  context.report({ ...reportOf(thrown), ...sourceOf(submitted) })
   const { status, headers } = renderRefusal(thrown)
   const page = await show({ step: 'sign-in' }, submitted, context, { problem, status, ...typed(submitted) })
   return { ...page, headers: { ...page.headers, 'retry-after': headers['retry-after'] ?? '1' } }
@@ -80,6 +83,10 @@ async function askLater(submitted: Submitted, thrown: unknown, context: Context)
 const problems: Readonly<Partial<Record<Reason, SignInProblem>>> = {
   person_attempts_exhausted: 'exhausted',
   client_busy: 'busy',
+}
+
+function sourceOf({ inbound: { address }, client }: Submitted): Pick<Report, 'client' | 'address'> {
+  return { client: client.client_id, ...(address !== undefined && { address }) }
 }
 
 function typed({ parameters }: Submitted): Again {

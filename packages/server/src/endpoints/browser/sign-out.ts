@@ -50,10 +50,20 @@ async function decide(inbound: Inbound, context: Context): Promise<Outbound> {
 async function end(
   inbound: Inbound,
   signedIn: SignedIn | undefined,
-  { next }: SignOutRequest,
-  { store, settings }: Context,
+  { next, client }: SignOutRequest,
+  { store, settings, audit }: Context,
 ): Promise<Outbound> {
-  if (signedIn) await store.deleteSession(signedIn.session.hash)
+  if (signedIn) {
+    const { hash, subject } = signedIn.session
+    const entry = audit({
+      event: 'signed_out',
+      actor: `person:${subject}`,
+      subject,
+      ...(client && { client: client.client_id }),
+      ...(inbound.address !== undefined && { address: inbound.address }),
+    })
+    await store.audited({ verb: 'deleteSession', data: hash, audit: entry })
+  }
   const cookies = [forgetCookie('session')]
   if (next !== undefined) return seeOther(next, cookies)
   const look = lookOf(inbound, settings)

@@ -56,7 +56,11 @@ async function finish(inbound: Inbound, context: Context): Promise<Outbound> {
   requireFresh(identity, visit)
   const person = await context.people.findUpstream?.(identity)
   if (!person || person.disabled) throw new Refused('upstream_person_unknown')
-  const { signedIn, cookie } = await beginSession(inbound, person, identity.methods, context)
+  const { signedIn, cookie } = await beginSession(
+    inbound,
+    { person, methods: identity.methods, clientId: client.client_id },
+    context,
+  )
   return await proceed({ inbound, visit, client, signedIn, done: 'signed-in', cookies: [cookie] }, context)
 }
 
