@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { Redis } from 'ioredis'
-import { expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { startRedis } from '../../../../conformance/redis-server.ts'
 import { requirePrograms } from '../../../../conformance/requires.ts'
 import type { Report } from '../ports/report.ts'
@@ -28,6 +28,17 @@ requirePrograms('redis-server')('used proofs in a Redis that would forget some',
     await expect.poll(use).toContain('allkeys-lru')
     await operator.config('SET', 'maxmemory-policy', 'noeviction')
     await expect.poll(use, { timeout: 5000 }).toBe('true')
+  })
+})
+
+describe('a password of Redis that is not encoded', () => {
+  it.each([
+    ['one server', false],
+    ['a cluster', true],
+  ])('is said without the password: %s', async (_, isCluster) => {
+    const opened = openRedisReplay(['redis://:top%secret@127.0.0.1:1'], isCluster, { now: () => 0, report: () => {} })
+    await expect(opened).rejects.toMatchObject({ name: 'SettingsError', message: expect.stringContaining('%25') })
+    await expect(opened).rejects.not.toThrow(/secret/)
   })
 })
 

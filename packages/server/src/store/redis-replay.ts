@@ -29,14 +29,14 @@ const connection = {
 /**
  * Opens the memory of used proofs in Redis or Valkey. While it is away, or would forget something, proofs are declined with
  * 503; everything else goes on.
- * @throws {@link SettingsError} when it would forget something already
+ * @throws {@link SettingsError} when it would forget something already, or an address cannot be read
  */
 export async function openRedisReplay(
   addresses: readonly string[],
   isCluster: boolean,
   { now, report }: { readonly now: Clock; readonly report: (report: Report) => void },
 ): Promise<ReplayMemory> {
-  const redis = connect(addresses, isCluster)
+  const redis = connectTo(addresses, isCluster)
   const replay = createRedisReplay(redis)
   const tell = seldom(report)
   redis.on('error', (cause) => tell(withoutCommand(cause)))
@@ -104,6 +104,15 @@ async function firstConnection(redis: Redis | Cluster): Promise<void> {
   redis.once('ready', resolve)
   setTimeout(resolve, connection.connectTimeout).unref()
   await promise
+}
+
+function connectTo(addresses: readonly string[], isCluster: boolean): Redis | Cluster {
+  try {
+    return connect(addresses, isCluster)
+  } catch (cause) {
+    if (!(cause instanceof URIError)) throw cause
+    throw new SettingsError('replay.redis: user or password has a % that begins no %XX. Write %25 for the sign itself.')
+  }
 }
 
 function connect(addresses: readonly string[], isCluster: boolean): Redis | Cluster {
