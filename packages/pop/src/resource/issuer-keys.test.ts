@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { nodePrimitives } from '../node/primitives.ts'
 import { inboundWith } from '../testing/inbound.ts'
 import { createTestIssuer, type TestIssuer, testNow } from '../testing/issuer.ts'
@@ -10,10 +10,14 @@ function createSetting(issuer: TestIssuer = createTestIssuer()) {
   const world = {
     now: testNow,
     down: false,
+    hangs: false,
+    etag: undefined as string | undefined,
     issuer,
     metadata: {},
     keys: undefined as unknown,
     answered: 0,
+    unchanged: 0,
+    asked: new Headers(),
     verified: 0,
   }
   const guard = createGuard(
@@ -30,7 +34,16 @@ function createSetting(issuer: TestIssuer = createTestIssuer()) {
       fetch: async (url, init) => {
         world.answered++
         if (world.down) throw new TypeError('fetch failed')
-        if (url.endsWith('/keys') && world.keys !== undefined) return Response.json(world.keys)
+        if (url.endsWith('/keys')) {
+          world.asked = new Headers(init.headers)
+          if (world.hangs) return await new Promise(() => {})
+          if (world.etag !== undefined && world.asked.get('if-none-match') === world.etag) {
+            world.unchanged++
+            return new Response(null, { status: 304 })
+          }
+          const headers: HeadersInit = world.etag === undefined ? {} : { etag: world.etag }
+          return Response.json(world.keys ?? world.issuer.jwks, { headers })
+        }
         if (url.includes('/.well-known/')) return Response.json({ ...issuer.metadata, ...world.metadata })
         return issuer.fetch(url, init)
       },
@@ -57,13 +70,13 @@ describe('the keys of the issuer', () => {
     expect(await ask(guard, token())).toBe('admitted')
     world.now += 30
     for (let i = 0; i < 500; i++) expect(await ask(guard, token({ kid: `random-${i}` }))).toBe('token_key_unknown')
-    expect(world.answered).toBe(4)
+    expect(world.answered).toBe(3)
     world.now += 29
     expect(await ask(guard, token({ kid: 'random' }))).toBe('token_key_unknown')
-    expect(world.answered).toBe(4)
+    expect(world.answered).toBe(3)
     world.now += 1
     expect(await ask(guard, token({ kid: 'random' }))).toBe('token_key_unknown')
-    expect(world.answered).toBe(6)
+    expect(world.answered).toBe(4)
     expect(await ask(guard, token())).toBe('admitted')
   })
 
@@ -89,14 +102,83 @@ describe('the keys of the issuer', () => {
     expect(await ask(guard, token())).toBe('admitted')
   })
 
-  it('that are gone take their tokens along, the verified ones too', async () => {
+  it.each(['verified before', 'new'])(
+    '[F17] that are revoked are worth nothing after 30 seconds, to a token that is %s',
+    async (which) => {
+      const { world, guard, token } = createSetting()
+      const verified = token()
+      const judged = () => (which === 'new' ? token() : verified)
+      expect(await ask(guard, verified)).toBe('admitted')
+      world.keys = { keys: keysOf(createTestIssuer({ kid: 'next' })) }
+      world.now += 29
+      expect(await ask(guard, judged())).toBe('admitted')
+      expect(world.answered).toBe(2)
+      world.now += 1
+      expect(await ask(guard, judged())).toBe('token_key_unknown')
+      expect(world.answered).toBe(3)
+    },
+  )
+
+  it('that did not change do not travel again, and caches on the way are asked whether that is so', async () => {
+    const { world, guard, token } = createSetting()
+    world.etag = '"one"'
+    expect(await ask(guard, token())).toBe('admitted')
+    for (let minutes = 0; minutes < 5; minutes++) {
+      world.now += 60
+      expect(await ask(guard, token())).toBe('admitted')
+    }
+    expect(world.unchanged).toBe(5)
+    expect(world.asked.get('cache-control')).toBe('no-cache')
+    world.etag = '"two"'
+    world.keys = { keys: keysOf(createTestIssuer({ kid: 'next' })) }
+    world.now += 60
+    expect(await ask(guard, token())).toBe('token_key_unknown')
+  })
+
+  it('are looked for at another address within ten minutes, in full', async () => {
+    const { world, guard, token } = createSetting()
+    world.etag = '"one"'
+    expect(await ask(guard, token())).toBe('admitted')
+    world.metadata = { jwks_uri: 'https://issuer.test/other/keys' }
+    world.now += 600
+    expect(await ask(guard, token())).toBe('admitted')
+    expect(world.unchanged).toBe(1)
+    world.now += 31
+    expect(await ask(guard, token())).toBe('admitted')
+    expect(world.unchanged).toBe(1)
+  })
+
+  it('[F18] of an issuer that hangs cost one second once, and go on', async () => {
     const { world, guard, token } = createSetting()
     const verified = token()
     expect(await ask(guard, verified)).toBe('admitted')
-    world.keys = { keys: keysOf(createTestIssuer({ kid: 'next' })) }
-    world.now += 601
+    world.hangs = true
+    world.now += 30
+    const began = performance.now()
+    expect(await Promise.all(Array.from({ length: 20 }, () => ask(guard, verified)))).toEqual(
+      Array(20).fill('admitted'),
+    )
+    expect(performance.now() - began).toBeGreaterThan(900)
+    expect(performance.now() - began).toBeLessThan(2500)
+    const again = performance.now()
     expect(await ask(guard, verified)).toBe('admitted')
-    await vi.waitFor(async () => expect(await ask(guard, verified)).toBe('token_key_unknown'))
+    expect(await ask(guard, token({ kid: 'new' }))).toBe('keys_unavailable')
+    expect(performance.now() - again).toBeLessThan(200)
+    expect(world.answered).toBe(3)
+  })
+
+  it('[F18] of an issuer that is away cost nobody any time', async () => {
+    const { world, guard, token } = createSetting()
+    expect(await ask(guard, token())).toBe('admitted')
+    world.down = true
+    world.now += 30
+    expect(await ask(guard, token())).toBe('admitted')
+    world.down = false
+    world.hangs = true
+    world.now += 30
+    const began = performance.now()
+    expect(await ask(guard, token())).toBe('admitted')
+    expect(performance.now() - began).toBeLessThan(500)
   })
 
   it('that stay do not have their tokens verified again', async () => {

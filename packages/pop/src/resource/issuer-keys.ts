@@ -1,7 +1,8 @@
 import type { Seconds } from '../foundation/clock.ts'
-import { getJson } from '../foundation/get-json.ts'
+import { getJsonAnew } from '../foundation/get-json.ts'
 import { isJsonObject, type JsonObject } from '../foundation/json.ts'
 import { isKeyFor, type PublicJwk, parsePublicJwk, type SignatureAlgorithm } from '../foundation/jwk.ts'
+import type { Awaitable } from '../foundation/primitives.ts'
 import { Refused } from '../oauth/refusal.ts'
 import type { IssuerAccess } from './issuer-metadata.ts'
 
@@ -12,8 +13,8 @@ export interface IssuerKeys {
    * @throws Refused `token_key_unknown`, `keys_unavailable`
    */
   find(kid: unknown, algorithm: SignatureAlgorithm): Promise<PublicJwk>
-  /** Says whether a key that was found before is still the issuer's. Asks anew in the background when it is time. */
-  has(key: PublicJwk): boolean
+  /** Says whether a key that was found before is still the issuer's. */
+  has(key: PublicJwk): Awaitable<boolean>
 }
 
 /** A key and the words beside it that say when it may be used. RFC 7517 §4. */
@@ -23,8 +24,13 @@ interface NamedKey {
   readonly key: PublicJwk
 }
 
-const fresh: Seconds = 600
-const pause: Seconds = 30
+/** How old keys get before they are asked for again, which also is how often a key that is not there is asked for. */
+const fresh: Seconds = 30
+const pause = fresh
+/** How long the address of the keys is taken for right. */
+const freshAddress: Seconds = 600
+/** How long a request waits for an issuer that is slow, in milliseconds, before the keys that are there serve it. */
+const patience = 1000
 const pauseWithoutKeys: Seconds = 2
 const stalest: Seconds = 86_400
 const largest = 262_144
@@ -41,9 +47,10 @@ export function createFixedKeys(jwks: JsonObject): IssuerKeys {
 }
 
 /**
- * Creates keys that are fetched from the `jwks_uri` of the issuer's metadata: shared by all who wait, again every ten
- * minutes in the background, and at most every 30 seconds because of a key that is not there. Known keys go on
- * for a day without the issuer.
+ * Creates keys that are fetched from the `jwks_uri` of the issuer's metadata, at most once in 30 seconds, and shared by
+ * all who wait. Keys of that age are asked for again before they serve, so that a key that the issuer has revoked is
+ * worth nothing after 30 seconds; what did not change does not travel. Who asks waits a second at most, and nobody waits
+ * for an issuer that was away the last time: known keys go on for a day without it.
  */
 export function createFetchedKeys({ metadata, fetch, now, failed }: IssuerAccess): IssuerKeys {
   let keys: readonly NamedKey[] = []
@@ -51,23 +58,38 @@ export function createFetchedKeys({ metadata, fetch, now, failed }: IssuerAccess
   let attempted: Seconds = Number.NEGATIVE_INFINITY
   let broken = false
   let pending: Promise<void> | undefined
+  let patient: Promise<void> | undefined
+  let address: { readonly uri: string; readonly found: Seconds } | undefined
+  let etag: string | undefined
   /** A clock that was put back makes things old, not young. */
   const since = (moment: Seconds): Seconds => Math.abs(now() - moment)
 
   async function load(): Promise<void> {
     try {
-      const { jwks_uri } = await metadata.load()
-      if (jwks_uri === undefined) throw new Error('the metadata of the issuer has no jwks_uri')
-      const jwks = await getJson(jwks_uri, { fetch, limit: largest })
-      const found = parseKeys(jwks)
-      if (found.length === 0) throw new Error('the JWK set of the issuer has no usable key')
-      keys = found.map((each) => keys.find((known) => isSame(known, each)) ?? each)
-      fetched = now()
+      address = await findAddress()
+      const asked = now()
+      const anew = await getJsonAnew(address.uri, etag, { fetch, limit: largest })
+      if (anew) {
+        const found = parseKeys(anew.json)
+        if (found.length === 0) throw new Error('the JWK set of the issuer has no usable key')
+        keys = found.map((each) => keys.find((known) => isSame(known, each)) ?? each)
+        etag = anew.etag
+      }
+      fetched = asked
       broken = false
     } catch (cause) {
       broken = true
+      address = undefined
       failed(cause)
     }
+  }
+
+  async function findAddress(): Promise<{ readonly uri: string; readonly found: Seconds }> {
+    if (address && since(address.found) <= freshAddress) return address
+    const { jwks_uri } = await metadata.load()
+    if (jwks_uri === undefined) throw new Error('the metadata of the issuer has no jwks_uri')
+    if (jwks_uri !== address?.uri) etag = undefined
+    return { uri: jwks_uri, found: now() }
   }
 
   function refresh(): Promise<void> {
@@ -75,11 +97,15 @@ export function createFetchedKeys({ metadata, fetch, now, failed }: IssuerAccess
     pending ??= load().finally(() => {
       pending = undefined
     })
+    patient = Promise.race([pending, elapsed(patience)])
     return pending
   }
 
-  function refreshWhenOld(): void {
-    if (since(fetched) > fresh && since(attempted) >= pause) void refresh()
+  /** @returns what to wait for, where it is worth it */
+  function refreshWhenOld(): Promise<void> | undefined {
+    if (since(fetched) < fresh) return undefined
+    if (since(attempted) >= pause) void refresh()
+    return broken || pending === undefined ? undefined : patient
   }
 
   return {
@@ -88,16 +114,17 @@ export function createFetchedKeys({ metadata, fetch, now, failed }: IssuerAccess
         if (pending || since(attempted) >= pauseWithoutKeys) await refresh()
         if (since(fetched) > stalest) throw new Refused('keys_unavailable', { retryAfter: pauseWithoutKeys })
       }
-      refreshWhenOld()
+      await refreshWhenOld()
       const known = pick(keys, kid, algorithm)
       if (known) return known
-      if (pending || since(attempted) >= pause) await refresh()
+      if (pending === undefined && since(attempted) >= pause) void refresh()
+      if (pending !== undefined) await patient
       const found = pick(keys, kid, algorithm)
-      if (!found && broken) throw new Refused('keys_unavailable', { retryAfter: pause })
+      if (!found && (broken || pending !== undefined)) throw new Refused('keys_unavailable', { retryAfter: pause })
       return found ?? unknownKey(kid)
     },
-    has(key) {
-      refreshWhenOld()
+    async has(key) {
+      await refreshWhenOld()
       return since(fetched) <= stalest && keys.some((each) => each.key === key)
     },
   }
@@ -111,6 +138,11 @@ function parseKeys(jwks: JsonObject): readonly NamedKey[] {
     const { kid, alg } = item
     return [{ key, kid: typeof kid === 'string' ? kid : undefined, alg: typeof alg === 'string' ? alg : undefined }]
   })
+}
+
+/** Where the platform lets it, this holds no process back that wants to end. */
+function elapsed(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => AbortSignal.timeout(milliseconds).addEventListener('abort', () => resolve()))
 }
 
 /** What stays the same keeps its identity, and with it the tokens that were verified. */

@@ -1,6 +1,9 @@
 import { behindIssuer, type Endpoint } from './endpoint.ts'
 import { publish } from './publish.ts'
 
+/** A key that somebody may have must be gone from caches soon: who asks again is told that nothing changed. */
+const lifetime = 15
+
 /** The JWK set: public keys with `kid`, `alg` and `use`. RFC 7517 §5. */
 export const keys: Endpoint = {
   paths: behindIssuer('/jwks'),
@@ -11,6 +14,6 @@ export const keys: Endpoint = {
     const published = signer
       .published(now())
       .map(({ kid, algorithm, key }) => ({ ...key, use: 'sig', alg: algorithm, kid }))
-    return publish(JSON.stringify({ keys: published }), inbound, 'application/jwk-set+json')
+    return publish(JSON.stringify({ keys: published }), inbound, { type: 'application/jwk-set+json', lifetime })
   },
 }
