@@ -61,7 +61,7 @@ describe('[F08] holdfast backup and restore', () => {
     const { code, err } = await holdfast(directory, 'backup', 'nowhere/copy.db')
     expect([code, err]).toEqual([
       66,
-      expect.stringMatching(/nowhere.copy\.db cannot be made.*or name another file\.\n$/),
+      expect.stringMatching(/nowhere.copy\.db\.partial cannot be made.*or name another file\.\n$/),
     ])
   })
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { readFiles } from '../outbound/files.ts'
 import { parseSettings, type Settings } from '../settings.ts'
 import { backUp, restore } from '../store/backup.ts'
+import { asideOf } from '../store/replaced.ts'
 import { Failure } from './exit.ts'
 import { systemNow } from './moment.ts'
 import { configOption, readSettingsFile } from './settings-file.ts'
@@ -53,7 +54,7 @@ keys and consents are as they were at the backup.
     .action(async (file: string, options: { config?: string; keepTokens?: true; json?: true }) => {
       const { database } = await placesOf(options.config)
       const now = systemNow()
-      const aside = `.before-restore-${now}`
+      const aside = asideOf(database, now)
       const restored = await restore(resolve(file), database, { aside, ...(!options.keepTokens && { end: now }) })
       if (options.json) return terminal.out(JSON.stringify({ ...restored, ended: !options.keepTokens }))
       terminal.out(`${database}: restored, ${sizeOf(restored.bytes)}. What was there is kept as ${database}${aside}`)

@@ -1,6 +1,8 @@
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import type { Seconds } from '@holdfast/pop'
+import { isLocked } from './failure.ts'
 import { acquireOwnership } from './owner.ts'
 import { createPrivateFile } from './private-file.ts'
 import { openSqliteStore } from './sqlite.ts'
@@ -16,26 +18,34 @@ export interface Backup {
 
 /**
  * Copies a database as it is at one moment, also while a server writes to it, and looks whether the copy is sound. The
- * copy is one file, readable for its owner only; one that is there is not overwritten.
+ * copy is one file, readable for its owner only; one that is there is not overwritten. It has its name when it is whole:
+ * what a copy leaves that is killed ends in `.partial`.
  * @throws {@link StoreUnusable}
  */
 export async function backUp(database: string, file: string): Promise<Backup> {
   if (!existsSync(database)) throw new StoreUnusable(`There is no database ${database}.`)
-  if (!createPrivateFile(file)) throw new StoreUnusable(`The file ${file} is there already. Name another one.`)
+  if (existsSync(file)) throw taken(file)
+  const draft = `${file}.partial`
+  remove(draft)
+  createPrivateFile(draft)
   const source = new DatabaseSync(database, { readOnly: true, timeout: 5000 })
   try {
-    await backup(source, file)
-    return inspect(file)
+    await backup(source, draft)
+    const made = inspect(draft)
+    publish(draft, file)
+    return { ...made, file }
   } catch (cause) {
-    remove(file)
     throw unusable(database, cause)
   } finally {
     source.close()
+    remove(draft)
   }
 }
 
 /**
- * Puts a copy in the place of a database that no server uses. The database that was there is kept beside it.
+ * Puts a copy in the place of a database that no server uses. The database that was there is kept beside it. Whenever this
+ * ends early, the database is the one before or the copy, whole; a damaged one can be gone, and then a server refuses to
+ * start.
  * @param aside what is added to its name
  * @param end the moment at which everything ends that was under way in the copy; left out, it lives again
  * @throws {@link StoreOwned} when a server uses it
@@ -56,10 +66,9 @@ export async function restore(
     if (end !== undefined) await store.endAll({ now: end })
     await store.close()
     keepUses(database, copy)
-    for (const suffix of ['', '-wal', '-shm']) {
-      if (existsSync(database + suffix)) renameSync(database + suffix, database + aside + suffix)
-    }
+    keepAside(database, aside)
     renameSync(copy, database)
+    synchronise(dirname(database))
     return { ...restored, file: database }
   } finally {
     remove(copy)
@@ -78,6 +87,57 @@ function keepUses(from: string, to: string): void {
     // It is often damaged, or it would not be replaced.
   } finally {
     database.close()
+  }
+}
+
+/** A link is never made over what has the name already. */
+function publish(draft: string, file: string): void {
+  try {
+    linkSync(draft, file)
+  } catch (cause) {
+    throw cause instanceof Error && 'code' in cause && cause.code === 'EEXIST' ? taken(file) : cause
+  }
+  synchronise(dirname(file))
+}
+
+function taken(file: string): StoreUnusable {
+  return new StoreUnusable(`The file ${file} is there already. Name another one.`)
+}
+
+/**
+ * Gives the database that goes a second name. One that is sound is a single file first, so that the copy takes its place in
+ * one step; of a damaged one the log must go too, or it would be taken for the log of the copy.
+ */
+function keepAside(database: string, aside: string): void {
+  if (existsSync(database) && foldLog(database)) {
+    linkSync(database, database + aside)
+    return
+  }
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (existsSync(database + suffix)) renameSync(database + suffix, database + aside + suffix)
+  }
+}
+
+/** @returns false when the database is too damaged for that */
+function foldLog(file: string): boolean {
+  const database = new DatabaseSync(file, { timeout: 5000 })
+  try {
+    return database.prepare('pragma journal_mode = delete').get()?.journal_mode === 'delete'
+  } catch (cause) {
+    if (isLocked(cause)) throw new StoreUnusable(`Another program reads ${file}. Wait until it has ended.`, { cause })
+    return false
+  } finally {
+    database.close()
+  }
+}
+
+/** Names of files survive a power loss when their folder is synchronised too. */
+function synchronise(folder: string): void {
+  const descriptor = openSync(folder, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
   }
 }
 

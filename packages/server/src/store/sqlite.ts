@@ -6,6 +6,7 @@ import { assembleStore } from './assemble.ts'
 import { isOutage } from './failure.ts'
 import { acquireOwnership, type Ownership } from './owner.ts'
 import { createPrivateFile } from './private-file.ts'
+import { requireNotReplaced } from './replaced.ts'
 import type { Schema } from './schema.ts'
 import { createSqliteDialect } from './sqlite-dialect.ts'
 import { type ChangeData, reads } from './verbs.ts'
@@ -47,6 +48,7 @@ async function openWriter(
   ownership: Ownership,
 ): Promise<Writer> {
   try {
+    requireNotReplaced(file)
     createPrivateFile(file)
     return await Writer.open({ file, reserve }, report, limit)
   } catch (cause) {
