@@ -1,12 +1,9 @@
-import type { Clock } from '@holdfast/pop'
-import { createAttempts, passwordLimit } from './client-authentication/attempts.ts'
-import type { Turns } from './client-authentication/stretched.ts'
 import type { Context } from './context.ts'
 import type { Metrics } from './http/metrics.ts'
 import type { Operations } from './http/operations.ts'
 import type { Probes } from './http/probes.ts'
 import type { Tracing } from './http/tracing.ts'
-import { createDirectory } from './people/directory.ts'
+import { createDirectory, type DirectoryContext } from './people/directory.ts'
 import type { People } from './ports/people.ts'
 import type { Store } from './ports/store.ts'
 import type { Settings } from './settings.ts'
@@ -16,11 +13,11 @@ import { openSqliteStore } from './store/sqlite.ts'
 /** Opens the store that the settings name. The client of PostgreSQL is loaded where it is used. */
 export async function openStore(
   settings: Settings['store'],
-  { now, report }: Pick<Context, 'now' | 'report'>,
+  { now, report, patience }: Pick<Context, 'now' | 'report'> & { readonly patience: number },
 ): Promise<Store> {
   if (settings.postgres === undefined) return await openSqliteStore({ file: settings.file, report })
   const { openPostgresStore } = await import('./store/postgres.ts')
-  return await openPostgresStore({ url: settings.postgres, connections: settings.connections, now, report })
+  return await openPostgresStore({ url: settings.postgres, connections: settings.connections, now, report, patience })
 }
 
 /** Opens the memory of used proofs, where it is not the store. The client of Redis is loaded where it is used. */
@@ -60,9 +57,9 @@ export async function openOperations(
 /** Opens the embedded directory of people. */
 export function openPeople(
   { issuer, people: { directory } }: Settings,
-  { now, ...rest }: { readonly now: Clock; readonly random: Context['primitives']['random']; readonly turns: Turns },
+  context: Omit<DirectoryContext, 'issuer'>,
 ): Promise<People> {
-  return createDirectory(directory, { issuer, attempts: createAttempts(now, passwordLimit), ...rest })
+  return createDirectory(directory, { issuer, ...context })
 }
 
 /** Creates the clients of other providers. They are loaded where there are any. */

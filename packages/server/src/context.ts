@@ -74,12 +74,16 @@ export interface Secrets {
   matches(client: Client | undefined, presented: string): Awaitable<boolean>
 }
 
-/** Counts failures by client and address, bounded; or, by `take`, what may be had only so often. */
+/** Counts wrong guesses by name and address, bounded; or, by `take`, what may be had only so often. */
 export interface Attempts {
   /** Counts one, unless none is left. @throws Refused as {@link Attempts.requireLeft} */
-  take(client: string, address: string | undefined): Awaitable<void>
-  /** @throws Refused for the reason that belongs to what is counted: `client_attempts_exhausted`, `dpop_proofs_exhausted` */
-  requireLeft(client: string, address: string | undefined): void
-  /** Counted on every node when it answers. */
-  failed(client: string, address: string | undefined): Awaitable<void>
+  take(name: string, address: string | undefined): Awaitable<void>
+  /** Before a guess costs anything. @throws Refused for the reason that belongs to what is counted: `client_attempts_exhausted`, `dpop_proofs_exhausted` */
+  requireLeft(name: string, address: string | undefined): void
+  /**
+   * Before anybody is told how a guess turned out, or could tell: many are made at once, and only as many are answered
+   * as are left, right or wrong. A wrong one is counted on every node when it answers.
+   * @throws Refused as {@link Attempts.requireLeft}
+   */
+  settle(name: string, address: string | undefined, outcome: 'right' | 'wrong'): Promise<void>
 }

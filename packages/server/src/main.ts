@@ -193,6 +193,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
   const auditKey = deriveKey(secret, 'audit log')
   const audit = (entry: AuditEntry) => ({ ...entry, time: now(), node, key: auditKey })
   const suspicions = createSuspicions({ store, audit, now, report })
+  const counting = createCounters(settings, { store, now, report })
   const context: Context = {
     settings,
     now,
@@ -202,10 +203,10 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     clients,
     trust: createTrust(settings.mutualTls.trustGroups, now),
     secrets: createSecrets(random, turns),
-    people: people ?? (await openPeople(settings, { now, random, turns })),
+    people: people ?? (await openPeople(settings, { random, turns, attempts: counting.passwords })),
     upstreams: await openUpstreams(settings),
     fetchKeys: createClientKeys(settings.outbound.allow, (url) => fetchJson(url, settings.outbound), now),
-    ...createCounters(now, settings),
+    ...counting.counters,
     pairwise: createPairwise(deriveKey(secret, 'pairwise subjects')),
     dpop: createDpopContext(deriveKey(secret, 'DPoP nonces'), { now, primitives: nodePrimitives }),
     ...(replay && { replay }),
@@ -264,6 +265,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     },
     async close() {
       probes.enter('draining')
+      counting.stop()
       clearInterval(purge)
       clearInterval(rotation)
       clearInterval(settling)

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import { methodsOf } from '../model/client.ts'
 import { byAssertion } from './assertion.ts'
 import { byCertificate } from './certificate.ts'
-import type { Authenticated, ClientAuthentication } from './client-authentication.ts'
+import type { Attempt, Authenticated, ClientAuthentication } from './client-authentication.ts'
 import { type Credentials, parseCredentials } from './credentials.ts'
 import { byIdentifier } from './public.ts'
 import { bySecret } from './secret.ts'
@@ -21,30 +21,39 @@ export const clientAuthentications: readonly ClientAuthentication[] = [
  *
  * Failures count against secrets only, which alone can be guessed. Uses nothing up: an assertion's `jti` is named in `uses`, and `issue` marks it.
  *
- * @throws {@link Refused} the `client_` and `assertion_` reasons
+ * @throws {@link Refused} the `client_` and `assertion_` reasons, `client_requests_exhausted`
  */
 export async function authenticate(inbound: Inbound, parameters: Parameters, context: Context): Promise<Authenticated> {
   const credentials = parseCredentials(inbound, parameters)
   const id = credentials.clientId ?? claimedBy(credentials)
-  const guess = credentials.kind === 'secret'
-  if (guess) context.attempts.requireLeft(id, inbound.address)
-  try {
-    const client = await context.clients.find(id)
-    if (!client) return await refuseUnknown(credentials, context)
-    const method = clientAuthentications.find(
-      ({ takes, methods }) => takes === credentials.kind && methodsOf(client).some((each) => methods.includes(each)),
-    )
-    if (!method)
-      throw new Refused(
-        credentials.kind === 'identifier' ? 'client_credentials_missing' : 'client_method_not_registered',
-      )
-    const uses = await method.verify({ client, credentials, inbound }, context)
-    if (client.disabled) throw new Refused('client_disabled')
-    return { client, authentication: authenticationOf(method), uses }
-  } catch (error) {
-    if (guess && isFailure(error)) context.attempts.failed(id, inbound.address)
+  const { attempts, clientRequests } = context
+  const isGuess = credentials.kind === 'secret'
+  if (isGuess) attempts.requireLeft(id, inbound.address)
+  const authenticated = await verify(id, { credentials, inbound }, context).catch(async (error: unknown) => {
+    if (isGuess && isFailure(error)) await attempts.settle(id, inbound.address, 'wrong')
     throw error
-  }
+  })
+  if (isGuess) await attempts.settle(id, inbound.address, 'right')
+  // Who only says who it is could use up what is left to somebody else.
+  await clientRequests?.take(id, authenticated.authentication === 'none' ? inbound.address : undefined)
+  return authenticated
+}
+
+async function verify(
+  id: string,
+  { credentials, inbound }: Omit<Attempt, 'client'>,
+  context: Context,
+): Promise<Authenticated> {
+  const client = await context.clients.find(id)
+  if (!client) return await refuseUnknown(credentials, context)
+  const method = clientAuthentications.find(
+    ({ takes, methods }) => takes === credentials.kind && methodsOf(client).some((each) => methods.includes(each)),
+  )
+  if (!method)
+    throw new Refused(credentials.kind === 'identifier' ? 'client_credentials_missing' : 'client_method_not_registered')
+  const uses = await method.verify({ client, credentials, inbound }, context)
+  if (client.disabled) throw new Refused('client_disabled')
+  return { client, authentication: authenticationOf(method), uses }
 }
 
 /** An outage on our side says nothing about the credentials. */

@@ -38,7 +38,7 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const standing = found && isFor(client, found) ? await findStanding(found, context) : undefined
   if (found && standing) return await respond(describe(found, standing, context), client, inbound, context)
   // Only inactive tokens are counted: who floods an API with garbage does not stop it from serving others.
-  context.guesses.take(client.client_id, inbound.address)
+  await context.guesses.take(client.client_id, inbound.address)
   return await respond({ active: false }, client, inbound, context)
 }
 

@@ -43,16 +43,17 @@ async function requireCode(
   if (!code) throw new Refused('code_unknown')
   codeTries.requireLeft(code.hash, undefined)
   if (code.clientId !== client.client_id) {
-    codeTries.failed(code.hash, undefined)
+    await codeTries.settle(code.hash, undefined, 'wrong')
     throw new Refused('code_of_another_client')
   }
   requireRedirectUri(code, parameters.one('redirect_uri'))
   const verifier = parameters.one('code_verifier')
   if (verifier === undefined) throw new Refused('code_verifier_missing')
   if (!isVerifierOf(code.codeChallenge, verifier)) {
-    codeTries.failed(code.hash, undefined)
+    await codeTries.settle(code.hash, undefined, 'wrong')
     throw new Refused('code_verifier_wrong')
   }
+  await codeTries.settle(code.hash, undefined, 'right')
   if (code.binding && !isKeyBindingShown(code.binding, possession)) throw new Refused('code_key_not_shown')
   if (code.redeemed !== undefined) {
     if (isReplay(code.redeemed, now())) await refuseReplay('code_replayed', code, context)

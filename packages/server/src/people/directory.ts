@@ -47,16 +47,16 @@ export async function createDirectory(
       if (username === undefined || password.length > mostPasswordCharacters) return undefined
       attempts.requireLeft(username, address)
       const entry = byUsername.get(username)
-      return turns(
-        async () => {
+      const matches = await turns(
+        () => {
           attempts.requireLeft(username, address)
-          const matches = await matchesStretched(entry?.passwordHash ?? standIn(username), password.normalize('NFC'))
-          if (matches && entry?.passwordHash !== undefined && !entry.person.disabled) return entry.person
-          attempts.failed(username, address)
-          return undefined
+          return matchesStretched(entry?.passwordHash ?? standIn(username), password.normalize('NFC'))
         },
         networkOf(address ?? ''),
       )
+      const isRight = matches && entry?.passwordHash !== undefined && !entry.person.disabled
+      await attempts.settle(username, address, isRight ? 'right' : 'wrong')
+      return isRight ? entry.person : undefined
     },
     async find(subject) {
       return bySubject.get(subject)

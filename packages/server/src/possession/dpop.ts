@@ -48,7 +48,7 @@ async function judge(
   { client, accessToken }: { readonly client: Client; readonly accessToken?: string },
   { settings, dpop, proofs }: Context,
 ): Promise<Shown> {
-  proofs.take(client.client_id, address)
+  await proofs.take(client.client_id, address)
   const policy = { algorithms: settings.dpop.algorithms, nonces: noncesFor(client, settings.dpop) }
   const { use, ...shown } = await verifyDpopProof(headers.dpop ?? [], { method, url, accessToken }, policy, dpop)
   return { ...shown, uses: [{ kind: 'proof', ...use }] }

@@ -16,8 +16,8 @@ export async function requireInitialAccess(
   { settings, attempts, registrations }: Context,
 ): Promise<string> {
   const shown = `sha256:${handleHash(requireBearer(inbound, attempts))}`
-  const known = (settings.registration?.initialAccessTokens ?? []).filter((each) => equalInConstantTime(shown, each))
-  if (known.length === 0) throw await refuse(inbound, attempts)
+  const [known] = (settings.registration?.initialAccessTokens ?? []).filter((each) => equalInConstantTime(shown, each))
+  await settle(known, inbound, attempts)
   await registrations.take(shown, inbound.address)
   return shown.slice(0, 'sha256:'.length + 8)
 }
@@ -41,9 +41,8 @@ export async function requireManaged(
   const token = requireBearer(inbound, attempts)
   const client = clientId === undefined ? undefined : await store.findClient(clientId)
   const expected = client?.registration_access_token_hash ?? ''
-  if (!equalInConstantTime(handleHash(token), expected) || !client || client.disabled)
-    throw await refuse(inbound, attempts)
-  return { client, token }
+  const managed = equalInConstantTime(handleHash(token), expected) && client?.disabled === false ? client : undefined
+  return { client: await settle(managed, inbound, attempts), token }
 }
 
 /** RFC 6750 §2.1. */
@@ -57,7 +56,13 @@ function requireBearer({ headers, address }: Inbound, attempts: Context['attempt
   return token
 }
 
-async function refuse({ address }: Inbound, attempts: Context['attempts']): Promise<Refused> {
-  await attempts.failed(counted, address)
-  return new Refused('registration_token_wrong')
+/** @throws {@link Refused} `registration_token_wrong`, `client_attempts_exhausted` */
+async function settle<Found>(
+  found: Found | undefined,
+  { address }: Inbound,
+  attempts: Context['attempts'],
+): Promise<Found> {
+  await attempts.settle(counted, address, found === undefined ? 'wrong' : 'right')
+  if (found === undefined) throw new Refused('registration_token_wrong')
+  return found
 }
