@@ -1,7 +1,7 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runInChild } from './child-process.fixture.ts'
-import { loadEncryptionKey } from './encryption-key.ts'
+import { loadEncryptionKey, loadEncryptionKeys } from './encryption-key.ts'
 import { temporaryFile } from './temporary-store.fixture.ts'
 
 describe('the encryption key', () => {
@@ -43,5 +43,34 @@ describe('the encryption key', () => {
       console.log(Buffer.from(loadEncryptionKey(${JSON.stringify(file)})).toString('hex'))`
     const keys = await Promise.all(Array.from({ length: 4 }, () => runInChild(onTestFinished, script).line()))
     expect(new Set(keys)).toEqual(new Set([Buffer.from(loadEncryptionKey(file)).toString('hex')]))
+  })
+})
+
+describe('several encryption keys', () => {
+  const write = (file: string, byte: number) => writeFileSync(file, Buffer.alloc(32, byte).toString('base64url'))
+  const files = () => {
+    const encryptionKey = temporaryFile(onTestFinished)
+    return { encryptionKey, otherEncryptionKeys: [`${encryptionKey}.other`], rotateEvery: 90 }
+  }
+
+  it('are read in their order', () => {
+    const keys = files()
+    write(keys.encryptionKey, 1)
+    write(`${keys.encryptionKey}.other`, 2)
+    expect(loadEncryptionKeys(keys).map(([byte]) => byte)).toEqual([1, 2])
+  })
+
+  it.each(['', '.other'])('must all be there: none is made', (missing) => {
+    const keys = files()
+    write(keys.encryptionKey + (missing === '' ? '.other' : ''), 1)
+    expect(() => loadEncryptionKeys(keys)).toThrow(expect.objectContaining({ name: 'SettingsError' }))
+    expect(existsSync(keys.encryptionKey + missing)).toBe(false)
+  })
+
+  it('must all be of 32 bytes', () => {
+    const keys = files()
+    write(keys.encryptionKey, 1)
+    writeFileSync(`${keys.encryptionKey}.other`, 'short')
+    expect(() => loadEncryptionKeys(keys)).toThrow(expect.objectContaining({ name: 'SettingsError' }))
   })
 })
