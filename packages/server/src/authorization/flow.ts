@@ -30,12 +30,16 @@ export interface OpenFlow {
 /** Which form of a flow a token is for. */
 export type PageForm = { readonly page: 'sign-in' } | { readonly page: 'choose' | 'consent'; readonly session: Session }
 
-/** Begins a flow at the browser of a request. A browser keeps its secret, so that pages beside each other work. */
+/**
+ * Begins a flow at the browser of a request. A browser keeps its secret, so that pages beside each other work.
+ * @throws {@link Refused} `starts_exhausted`
+ */
 export async function beginFlow(
-  inbound: Pick<Inbound, 'headers'>,
+  inbound: Pick<Inbound, 'headers' | 'address'>,
   { request, pushedRequest }: Visit,
-  { store, now, primitives }: Context,
+  { store, now, primitives, starts }: Context,
 ): Promise<{ readonly flow: OpenFlow; readonly cookie: string }> {
+  await starts.take('', inbound.address)
   const id = createHandle(primitives.random)
   const secret = readCookie(inbound, 'browser') ?? createHandle(primitives.random)
   const created = now()

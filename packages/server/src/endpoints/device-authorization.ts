@@ -36,6 +36,7 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const proven = await prove(inbound, authenticated, context, 'nothing')
   const binding = earlyBindingOf(authenticated, proven)
   const device = { ...begin(code, authenticated, context.now()), ...asked, ...(binding && { binding }) }
+  if (authenticated.authentication === 'none') await context.starts.take('', inbound.address)
   await useUp(proven.uses, context)
   return respond({ device_code: code, user_code: await insert(device, context) }, proven, context)
 }

@@ -28,6 +28,7 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const opened = await openRequestObject(parameters, client, context)
   const request = await judgeRequest(client, opened, requireTarget(client, opened), context)
   const binding = chooseBinding(request.binding, earlyBindingOf(authenticated, proven))
+  if (authenticated.authentication === 'none') await context.starts.take('', inbound.address)
   await useUp(proven.uses, context)
   return respond(await pushRequest(binding ? { ...request, binding } : request, context), proven)
 }

@@ -6,6 +6,7 @@ import type { Context } from '../context.ts'
 import type { Endpoint, Outbound } from '../endpoints/endpoint.ts'
 import { refusalOf, renderRefusal, reportOf } from '../endpoints/refusal.ts'
 import type { Report } from '../ports/report.ts'
+import { limitAddresses } from './address-limit.ts'
 import { isPreflight, renderPreflight, shareWith } from './cors.ts'
 import { type Passage, reportAnswer } from './decision.ts'
 import { inboundOf, nodeHeaders, parseForm, parseJson } from './exchange.ts'
@@ -115,6 +116,7 @@ export function createApp(
     return refuse(refused, request, reply, refused.reason === 'body_too_large' ? { connection: 'close' } : {})
   })
 
+  limitAddresses(app, context, refuse)
   const paths = new Map<string, Endpoint>()
   for (const endpoint of endpoints) {
     for (const path of endpoint.paths(context.settings)) {

@@ -27,6 +27,7 @@ export function createListeners(context: Context, tracing?: Tracing): Listenings
         app.routing(request, response)
       },
       report: context.report,
+      connections: context.settings.limits.connections,
       onDrain() {
         draining = true
       },

@@ -9,6 +9,7 @@ import { renderRefusal, reportOf } from '../endpoints/refusal.ts'
 import type { Report } from '../ports/report.ts'
 import type { Listener } from '../settings.ts'
 import { mostBodyBytes } from './app.ts'
+import { createConnectionLimit } from './connection-limit.ts'
 import { type Arrival, nodeHeaders } from './exchange.ts'
 
 /** A listener, and how to stop it. */
@@ -38,6 +39,8 @@ const longestDrain = 10_000
 
 /** Where requests and news go. */
 export interface Surroundings {
+  /** So many connections are open at the same time: as many as come where left out. */
+  readonly connections?: number
   route(request: IncomingMessage, response: ServerResponse): void
   report(report: Report): void
   /** From now on each answer ends its connection. */
@@ -52,7 +55,7 @@ export interface Surroundings {
 export function createListener(
   listener: Listener,
   arrival: Arrival,
-  { route, report, onDrain }: Surroundings,
+  { route, report, onDrain, connections = Number.POSITIVE_INFINITY }: Surroundings,
 ): Listening {
   const { certificate: cert, key, host, port } = listener
   const tls = arrival.asks ? clientCertificateTlsOptions : tlsOptions
@@ -80,10 +83,12 @@ export function createListener(
   })
 
   const doors: Door[] = [server]
+  const limit = createConnectionLimit(connections, report)
+  limit(server)
   return {
     async listen() {
       await open(server, { port, ...(host === undefined ? {} : { host: host === 'localhost' ? '127.0.0.1' : host }) })
-      if (host === 'localhost') doors.push(...(await openBeside(server, port)))
+      if (host === 'localhost') doors.push(...(await openBeside(server, port, limit)))
     },
     useCertificate: (next) => server.setSecureContext({ ...tls, cert: next.certificate, key: next.key }),
     async close() {
@@ -111,8 +116,9 @@ function countConnections(door: Door): Promise<number> {
 }
 
 /** localhost is two addresses. What comes in at the second goes to the same server. */
-async function openBeside(server: Server, port: number): Promise<Door[]> {
+async function openBeside(server: Server, port: number, limit: (door: Door) => void): Promise<Door[]> {
   const door = createDoor({ noDelay: true, allowHalfOpen: true }, (socket) => server.emit('connection', socket))
+  limit(door)
   try {
     await open(door, { port, host: '::1', ipv6Only: true })
     return [door]

@@ -47,7 +47,7 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
   const parameters = inbound.method === 'POST' ? parseParameters(inbound.form ?? []) : queryOf(inbound)
   const client = await findAskingClient(parameters.one('client_id'), context)
   const visit = await judge(parameters, client, context)
-  if (inbound.method === 'POST') return await continueByGet(parameters, visit, context)
+  if (inbound.method === 'POST') return await continueByGet({ inbound, parameters, visit }, context)
   const signedIn = await findSignedIn(inbound, context)
   return await proceed({ inbound, visit, client, signedIn, done: 'nothing' }, context)
 }
@@ -69,9 +69,16 @@ async function judge(parameters: Parameters, client: Client, context: Context): 
   })
 }
 
+interface Posted {
+  readonly inbound: Inbound
+  readonly parameters: Parameters
+  readonly visit: Visit
+}
+
 /** What another site posts comes without cookies; what it leads to by GET has them. RFC 6265bis §5.2. */
-async function continueByGet(parameters: Parameters, { request, pushedRequest }: Visit, context: Context) {
+async function continueByGet({ inbound, parameters, visit: { request, pushedRequest } }: Posted, context: Context) {
   const pushed = pushedRequest === undefined ? undefined : parameters.one('request_uri')
+  if (pushed === undefined) await context.starts.take('', inbound.address)
   const query = new URLSearchParams({
     client_id: request.clientId,
     request_uri: pushed ?? (await pushRequest(request, context)),
