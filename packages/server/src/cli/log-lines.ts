@@ -54,7 +54,8 @@ interface Sink {
 function openPipe(): Sink {
   const { stdout } = process
   let isOpen = true
-  stdout.on('error', () => {
+  // A command ends when its reader has gone; a server does not.
+  stdout.removeAllListeners('error').on('error', () => {
     isOpen = false
   })
   const isWell = () => isOpen && stdout.writableLength < mostWaiting

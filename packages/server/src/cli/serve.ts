@@ -66,9 +66,10 @@ async function serve(written: SettingsInput, { directory, patience, report: log,
     ...(isWorker() && { supervised: answerSupervisor }),
   })
   try {
+    const stopped = untilStopped()
     await server.listen()
     log({ level: 'info', event: 'listening', seen: at })
-    const signal = await Promise.race([untilStopped(), failed])
+    const signal = await Promise.race([stopped, failed])
     log({ level: 'info', event: 'draining', seen: signal })
   } finally {
     await server.close()

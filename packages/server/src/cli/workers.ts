@@ -56,6 +56,7 @@ export async function superviseWorkers(
     if (code === unusable) return reject(new Failure(unusable, 'The workers cannot start: their log says why.'))
     replace({ seen: `pid ${pid}, code ${code}` })
   }
+  const stopped = untilStopped()
   const operations = await openOperations(
     settings,
     askWorkers(count, () => stopping),
@@ -64,7 +65,7 @@ export async function superviseWorkers(
   cluster.on('exit', ended)
   for (let started = 0; started < count; started++) begin()
   try {
-    const signal = await Promise.race([untilStopped(), failed])
+    const signal = await Promise.race([stopped, failed])
     log({ level: 'info', event: 'draining', seen: `${signal}, ${count} workers` })
   } finally {
     stopping = true

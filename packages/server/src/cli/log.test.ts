@@ -1,0 +1,189 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { freeBase, holdfast, origin, start, stop } from './command-line.fixture.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-log-'))
+const home = process.cwd()
+afterAll(() => {
+  process.chdir(home)
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** Logs lines, a thousand in each turn of the event loop, and says on standard error how that went. */
+const chatter = `
+  import { createLog } from ${JSON.stringify(new URL('log.ts', import.meta.url))}
+  const log = createLog({ level: 'info', requests: 'all' })
+  const turns = 50
+  let slowest = 0
+  for (let turn = 0; turn < turns; turn++) {
+    const began = performance.now()
+    for (let line = 0; line < 1000; line++) log.report({ level: 'info', event: 'answered', seen: 'x'.repeat(100) })
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    slowest = Math.max(slowest, performance.now() - began)
+  }
+  process.stderr.write(JSON.stringify({ slowest, waiting: process.stdout.writableLength }))
+  if (process.argv[1] === 'resume') {
+    await new Promise((resolve) => process.stdin.once('data', resolve))
+    while (process.stdout.writableLength > 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    log.report({ level: 'info', event: 'again' })
+    process.stdin.destroy()
+  }
+  log.end()`
+
+function chat(stdout: 'pipe' | number, ...args: string[]): ChildProcess {
+  const options = { stdio: ['pipe', stdout, 'pipe'] as const, env: { PATH: process.env.PATH } }
+  const child = spawn(process.execPath, ['--input-type=module', '-e', chatter, ...args], options)
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
+}
+
+async function told(child: ChildProcess): Promise<{ readonly slowest: number; readonly waiting: number }> {
+  const [said] = await once(child.stderr as NodeJS.ReadableStream, 'data')
+  return JSON.parse(String(said))
+}
+
+async function ended(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  return child.exitCode
+}
+
+describe('[F31] a log', () => {
+  it('that is read has every line, the last one too', async () => {
+    const child = chat('pipe')
+    const lines = linesOf(child)
+    expect(await ended(child)).toBe(0)
+    expect((await lines).length).toBe(50_000)
+  })
+
+  it('that nobody reads stops nothing, keeps a bounded part, and lets the process end', async () => {
+    const child = chat('pipe')
+    const { slowest, waiting } = await told(child)
+    expect(slowest).toBeLessThan(1000)
+    expect(waiting).toBeGreaterThan(100_000)
+    expect(waiting).toBeLessThan(2_000_000)
+    expect(await ended(child)).toBe(0)
+  })
+
+  it('that is read again says how many lines were lost', async () => {
+    const child = chat('pipe', 'resume')
+    await told(child)
+    const reading = linesOf(child)
+    child.stdin?.end('go on')
+    const lines = await reading
+    const lost = lines.filter(({ event }) => event === 'log_lines_lost')
+    expect(lines.at(-1)?.event).toBe('again')
+    expect(lost).toHaveLength(1)
+    expect(Number(lost[0]?.seen) + lines.length - 2).toBe(50_000)
+  })
+
+  it('whose reader has gone stops nothing', async () => {
+    const child = chat('pipe')
+    child.stdout?.destroy()
+    expect(await ended(child)).toBe(0)
+  })
+
+  it('on a full disk stops nothing', async () => {
+    const full = openSync('/dev/full', 'w')
+    onTestFinished(() => closeSync(full))
+    expect(await ended(chat(full))).toBe(0)
+  })
+
+  it('in a file has every line', async () => {
+    const file = join(directory, 'log')
+    const descriptor = openSync(file, 'w')
+    onTestFinished(() => closeSync(descriptor))
+    expect(await ended(chat(descriptor))).toBe(0)
+    expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(50_001)
+  })
+})
+
+describe('[F31] holdfast serve', () => {
+  let base: number
+  beforeAll(async () => {
+    base = await freeBase()
+    await holdfast(directory, 'cert', 'ca', '--name', 'as', '--out', 'as')
+    const pair = { host: 'localhost', certificate: 'as.pem', key: 'as.key' }
+    const settings = {
+      issuer: origin(base + 1),
+      listen: { public: { ...pair, port: base + 1 }, mutualTls: { ...pair, port: base + 2 } },
+      apis: [{ identifier: 'https://api.example.com', scopes: ['api1'] }],
+      clients: [{ client_id: 'client', client_secret: 'secret', scope: 'api1' }],
+    }
+    writeFileSync(join(directory, 'holdfast.yaml'), JSON.stringify(settings))
+  })
+
+  function askForToken(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+      const sent = request(
+        {
+          port: base + 1,
+          host: 'localhost',
+          path: '/token',
+          method: 'POST',
+          headers,
+          rejectUnauthorized: false,
+          agent: false,
+        },
+        (response) => {
+          response.resume()
+          resolve(response.statusCode ?? 0)
+        },
+      )
+      sent.on('error', reject)
+      sent.end('grant_type=client_credentials&client_id=client&client_secret=secret&scope=api1')
+    })
+  }
+
+  const answers = () => expect.poll(() => askForToken().catch(() => 0), { timeout: 20_000 }).toBe(200)
+
+  it('goes on when the reader of its log has gone, and drains', async () => {
+    const server = start(directory, 'serve')
+    server.stdout?.destroy()
+    await answers()
+    await answers()
+    expect(await stop(server)).toBe(0)
+  })
+
+  it('drains though nobody reads its log', async () => {
+    const server = start(directory, 'serve')
+    await answers()
+    expect(await stop(server)).toBe(0)
+  })
+
+  it('writes one line for each request, declined or not', async () => {
+    const server = start(directory, 'serve')
+    const lines = linesOf(server)
+    await answers()
+    expect(await stop(server)).toBe(0)
+    const requests = (await lines).filter(({ event }) => event === 'answered' || event === 'refused')
+    expect(requests).toHaveLength(1)
+    expect(requests[0]).toEqual({
+      ...{ level: 30, time: expect.any(String), event: 'answered', client: 'client' },
+      ...{ method: 'POST', path: '/token', status: 200, ms: expect.any(Number), address: expect.any(String) },
+      ...{ grant: 'client_credentials', binding: 'none', format: 'jwt' },
+    })
+  })
+})
+
+interface Line {
+  readonly event: string
+  readonly seen?: string
+}
+
+async function linesOf({ stdout }: ChildProcess): Promise<readonly Line[]> {
+  let text = ''
+  stdout?.setEncoding('utf8').on('data', (more: string) => {
+    text += more
+  })
+  await once(stdout as NodeJS.ReadableStream, 'close')
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+}
