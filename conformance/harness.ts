@@ -7,7 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type CertificatePair, createCertificateAuthority, issueCertificate } from '@holdfast/pop/certificates'
-import { type AuthorizationServer, createAuthorizationServer, type Report, type SettingsInput } from 'holdfast'
+import {
+  type AuthorizationServer,
+  createAuthorizationServer,
+  type Report,
+  type ServerOptions,
+  type SettingsInput,
+} from 'holdfast'
 
 /** An authorization server on real TLS sockets and free ports, with everything that it reported. */
 export interface Harness {
@@ -83,10 +89,12 @@ export const baseClients = [
 /**
  * Starts a server. `change` gets the settings of the harness and gives those to use.
  * @param directory with the database of an earlier server; a new one where left out
+ * @param options what the application brings
  */
 export async function startServer(
   change: (settings: SettingsInput) => SettingsInput = (settings) => settings,
   directory = mkdtempSync(join(tmpdir(), 'holdfast-')),
+  options: Pick<ServerOptions, 'signer'> = {},
 ): Promise<Harness> {
   const authority = await createCertificateAuthority({ name: 'Harness', keyType: 'P-256' })
   const pair = await issueCertificate({
@@ -113,6 +121,7 @@ export async function startServer(
   let frozen: number | undefined
   const start = async (used: SettingsInput, tries = 10): Promise<AuthorizationServer> => {
     const made = await createAuthorizationServer(used, {
+      ...options,
       directory,
       report: (each) => (each.event === 'answered' ? answered : reports).push(each),
       now: () => (frozen ?? Math.floor(Date.now() / 1000)) + offset,
