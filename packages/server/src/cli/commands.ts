@@ -71,6 +71,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./key.ts')).defineKey,
   },
   {
+    name: 'audit',
+    does: 'Read the audit log, and verify that nobody changed it: list, verify, export.',
+    load: async () => (await import('./audit.ts')).defineAudit,
+  },
+  {
     name: 'backup',
     does: 'Copy the database, also while a server runs.',
     load: async () => (await import('./backup.ts')).defineBackup,

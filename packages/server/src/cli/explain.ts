@@ -2,6 +2,7 @@ import { Refused, refusals } from '@holdfast/pop'
 import { ClientError } from '@holdfast/pop/client'
 import { AdministrationError } from '../administration/administration-error.ts'
 import { SealedKeyError } from '../administration/signing-keys.ts'
+import { StoreUnavailable } from '../ports/store.ts'
 import { SettingsError } from '../settings.ts'
 import { StoreOwned } from '../store/owner.ts'
 import { StoreAway, StoreUnusable } from '../store/unusable.ts'
@@ -22,6 +23,7 @@ export function explain(error: unknown): { readonly code: ExitCode; readonly mes
     const known = systemError(cause)
     if (known) return known
   }
+  if (error instanceof StoreUnavailable) return { code: 69, message: error.message }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { code: 70, message: `this is a defect of Holdfast, please report it: ${text}` }
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Kysely } from 'kysely'
+import { StoreUnavailable } from '../ports/store.ts'
 import { type FailureKind, isOutage, kindOf, sentenceOf } from './failure.ts'
 import type { Schema } from './schema.ts'
 import { Undone } from './verbs/undone.ts'
@@ -55,6 +56,7 @@ async function runCall(database: DatabaseSync, db: Kysely<Schema>, { verb, data 
   } catch (cause) {
     if (!database.isTransaction || isOutage(cause)) throw cause
     database.exec('rollback to change; release change')
-    return cause instanceof Undone ? { answer: cause.answer } : { error: sentenceOf(cause) }
+    if (cause instanceof Undone) return { answer: cause.answer }
+    return cause instanceof StoreUnavailable ? { refused: cause.message } : { error: sentenceOf(cause) }
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '@holdfast/pop'
 import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely'
 import { Pool, type PoolConfig, types } from 'pg'
 import type { Report } from '../ports/report.ts'
-import { type Issue, type Store, StoreUnavailable } from '../ports/store.ts'
+import { type Audited, type Issue, type Store, StoreUnavailable } from '../ports/store.ts'
 import { assembleStore } from './assemble.ts'
 import { watchClock } from './postgres-clock.ts'
 import { isConflict, isOutage } from './postgres-failure.ts'
@@ -137,9 +137,14 @@ const announced: ReadonlySet<ChangeName> = new Set<ChangeName>([
   'rotateSigningKey',
   'revokeSigningKey',
   'endAll',
-  'audited',
   'reseal',
 ])
+
+/** What is changed: an entry of the audit log concerns nobody who keeps copies. */
+function changeIn(name: ChangeName, data: unknown): ChangeName {
+  // as: the data of this verb.
+  return name === 'audited' ? (data as Audited).verb : name
+}
 
 /** Makes a change, again where it only lost to another one at the same time: it has changed nothing then. */
 async function change(db: Kysely<Schema>, name: ChangeName, data: unknown): Promise<unknown> {
@@ -149,7 +154,7 @@ async function change(db: Kysely<Schema>, name: ChangeName, data: unknown): Prom
       if (isOneStatement(name, data)) return await verb(db, data)
       return await db.transaction().execute(async (transaction) => {
         const answer = await verb(transaction, data)
-        if (announced.has(name)) await sql`select pg_notify(${changesChannel}, '')`.execute(transaction)
+        if (announced.has(changeIn(name, data))) await sql`select pg_notify(${changesChannel}, '')`.execute(transaction)
         return answer
       })
     } catch (cause) {

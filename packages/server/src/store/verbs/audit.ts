@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { type AuditHead, type AuditRecord, type AuditStamp, auditMac, auditSeal } from '../../model/audit.ts'
-import type { Audited, Store } from '../../ports/store.ts'
+import { type Audited, type Store, StoreUnavailable } from '../../ports/store.ts'
 import type { Schema } from '../schema.ts'
 import { revokeAuthorization } from './authorization.ts'
 import { deleteClient, insertClient, replaceClient } from './client.ts'
@@ -50,7 +50,7 @@ export async function recordAudit(db: Kysely<Schema>, { key, node, time, event, 
   const before = (await takeEnd(db, node)) ?? (await beginChain(db, node))
   const previous = await findMac(db, before)
   if (before.number > 0 && before.seal !== auditSeal({ ...before, mac: previous }, key))
-    throw new Error(`The audit log of the node ${node} was changed: \`holdfast audit verify\` says where.`)
+    throw new StoreUnavailable(`The audit log of the node ${node} was changed: \`holdfast audit verify\` says where.`)
   const link = { node, number: before.number + 1, time, event, entry: JSON.stringify(rest) }
   const mac = auditMac(link, previous, key)
   await db
