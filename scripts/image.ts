@@ -1,6 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
@@ -70,7 +80,10 @@ function copy(argument: string, tree: string, directory: string): void {
   const from = optionOf('from')
   const target = paths.at(-1) ?? ''
   const to = join(tree, target.startsWith('/') ? target : join(directory, target))
-  if (from === undefined && paths[0] === '.') return copyContext(to)
+  if (from === undefined && paths[0] === '.') {
+    copyContext(to)
+    return
+  }
   for (const path of paths.slice(0, -1)) {
     const source = from === undefined ? join(root, path) : join(folderOf(from), path)
     const isFolder = statSync(source).isDirectory()
@@ -93,11 +106,11 @@ function layBase(tree: string): void {
   for (const each of ['dev', 'proc', 'tmp', 'etc']) mkdirSync(join(tree, each))
   for (const each of ['bin', 'lib', 'lib64', 'sbin']) execFileSync('ln', ['-s', `usr/${each}`, join(tree, each)])
   const listed = execFileSync('dpkg', ['-L', ...basePackages], { encoding: 'utf8' }).split('\n')
-  const kept = listed.filter((path) => /^(\/usr)?\/lib(64)?\//.test(path) && /\.so(\.|$)/.test(path) && existsSync(path))
+  const kept = listed.filter((path) => /^(\/usr)?\/lib(64)?\//.test(path) && /\.so(\.|$)/.test(path) && isFile(path))
   for (const path of kept) {
     const place = join(tree, path.startsWith('/usr') ? path : `/usr${path}`)
     mkdirSync(dirname(place), { recursive: true })
-    cpSync(path, place, { dereference: true })
+    copyFileSync(path, place)
   }
   writeFileSync(join(tree, 'etc/passwd'), 'nonroot:x:65532:65532::/home/nonroot:/sbin/nologin\n')
   writeFileSync(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n')
@@ -154,4 +167,8 @@ async function writeSettings(to: string): Promise<void> {
     apis: [{ identifier: 'https://api.example.com', scopes: ['api1'] }],
   }
   writeFileSync(join(to, 'holdfast.yaml'), JSON.stringify(settings))
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile()
 }
