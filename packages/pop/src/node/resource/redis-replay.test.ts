@@ -1,6 +1,6 @@
 import { hash, randomUUID } from 'node:crypto'
 import { Cluster, Redis } from 'ioredis'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type RedisServer, startRedis, startRedisCluster } from '../../../../../conformance/redis-server.ts'
 import { requirePrograms } from '../../../../../conformance/requires.ts'
 import type { ProofUse } from '../../proof/replay.ts'
@@ -79,6 +79,25 @@ requirePrograms('redis-server', 'redis-cli')('[RFC9449-11.1] a replay memory in 
     await redis.flushall()
     await replay.begin(now)
     await expect(replay.use(use, now + 10)).rejects.toThrow('began after')
+  })
+
+  it('[F16] takes no proof twice that Redis has forgotten because the clock was set back', async () => {
+    const redis = connect()
+    const replay = createRedisReplay(redis, { prefix: 'back' })
+    await replay.begin(began)
+    const passed = vi.spyOn(performance, 'now')
+    onTestFinished(() => passed.mockRestore())
+    const begun = performance.now()
+    const later = (seconds: number) => passed.mockReturnValue(begun + seconds * 1000)
+    const use = newUse({ made: now + 300, expires: now + 360 })
+    later(0)
+    expect(await replay.use(use, now + 300)).toBe(true)
+    // Two minutes later it is forgotten; the clock was right again since, and has come to where the proof would pass.
+    for (const name of await redis.keys('back:*')) if (name.endsWith(use.key)) await redis.del(name)
+    later(291)
+    await expect(replay.use(use, now + 291)).rejects.toThrow('set back')
+    later(901)
+    expect(await replay.use(newUse({ made: now + 901, expires: now + 961 }), now + 901)).toBe(true)
   })
 
   it('[F13] [F16] begins by its own clock, where that of the first caller is behind', async () => {

@@ -65,6 +65,7 @@ export function createRedisReplay(
   { prefix = 'holdfast', timeout = 250 }: { readonly prefix?: string; readonly timeout?: number } = {},
 ): RedisReplay {
   const shares = redis.nodes ? clusterShares : 1
+  const latest = createLatestClock()
   const nameOf = (share: number): string => `${prefix}:{${share}}`
   return {
     async begin(now) {
@@ -72,6 +73,8 @@ export function createRedisReplay(
       await within(4 * timeout, Promise.all(begun))
     },
     async use({ key, made, expires }, now) {
+      // Redis counts real time, and has forgotten by now what this clock would still take.
+      if (expires < latest(now) - margin) throw new Error('The clock was set back: the use may be forgotten.')
       const share = nameOf(shareOf(key, shares))
       const life = Math.ceil((expires - now + margin) * 1000)
       const recorded = redis.eval(recording, 2, `${share}:run`, `${share}:${key}`, now, made, life)
@@ -92,6 +95,19 @@ export async function requireNoEviction(redis: RedisClient): Promise<void> {
     const policy = /^maxmemory_policy:(\S+)/m.exec(await node.info('memory'))?.[1]
     if (policy !== 'noeviction')
       throw new Error(`maxmemory-policy is ${policy ?? 'unknown'}: used proofs would be forgotten. Set noeviction.`)
+  }
+}
+
+/** So long it matters that a clock was ahead: what was recorded meanwhile can pass no longer. */
+const longestLeap: Seconds = 900
+
+/** @returns given what a clock says now, what it would say if it had not been set back of late */
+function createLatestClock(): (now: Seconds) => Seconds {
+  let leap = { ahead: Number.NEGATIVE_INFINITY, seen: 0 }
+  return (now) => {
+    const running = performance.now() / 1000
+    if (now - running >= leap.ahead || running - leap.seen > longestLeap) leap = { ahead: now - running, seen: running }
+    return leap.ahead + running
   }
 }
 
