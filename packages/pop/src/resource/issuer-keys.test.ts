@@ -41,7 +41,7 @@ function createSetting(issuer: TestIssuer = createTestIssuer()) {
             world.unchanged++
             return new Response(null, { status: 304 })
           }
-          const headers: HeadersInit = world.etag === undefined ? {} : { etag: world.etag }
+          const headers: Record<string, string> = world.etag === undefined ? {} : { etag: world.etag }
           return Response.json(world.keys ?? world.issuer.jwks, { headers })
         }
         if (url.includes('/.well-known/')) return Response.json({ ...issuer.metadata, ...world.metadata })
