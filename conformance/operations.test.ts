@@ -1,4 +1,5 @@
 import { get } from 'node:http'
+import { connect } from 'node:net'
 import { createClientCertificate, createTestProofKey, signProof } from '@holdfast/pop/testing'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort, type Harness, startServer } from './harness.ts'
@@ -11,9 +12,9 @@ interface Said {
   readonly text: string
 }
 
-function ask(port: number, path: string): Promise<Said> {
+function ask(port: number, path: string, host = `localhost:${port}`): Promise<Said> {
   return new Promise((resolve, reject) => {
-    get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
+    get({ host: '127.0.0.1', port, path, agent: false, headers: { host } }, (response) => {
       let text = ''
       response.setEncoding('utf8').on('data', (more: string) => {
         text += more
@@ -94,6 +95,36 @@ describe('the listener for operations', () => {
     }
   })
 
+  it('says what runs here, and how many connections are open', async () => {
+    const text = await figures()
+    expect(text).toMatch(/^holdfast_build_info\{version="\d+\.\d+\.\d+",node="\d+\.\d+\.\d+"\} 1$/m)
+    const socket = connect({ host: '127.0.0.1', port: server.publicPort })
+    onTestFinished(() => void socket.destroy())
+    await expect.poll(figures).toContain('holdfast_connections{listener="public"} 1')
+    socket.destroy()
+    await expect.poll(figures).toContain('holdfast_connections{listener="public"} 0')
+  })
+
+  it('counts a token where it is issued, not where it is asked about', async () => {
+    const issued = async () =>
+      /holdfast_tokens_total\{binding="none",format="reference"\} (\d+)/.exec(await figures())?.[1]
+    const { access_token } = (await server.token({ client_id: 'reference' })).json
+    const before = await issued()
+    await server.post('/introspect', { client_id: 'api1', client_secret: 'api1-secret', token: access_token })
+    expect(await issued()).toBe(before)
+  })
+
+  it.each(['localhost', '127.0.0.1:9464', '[::1]:9464', 'LOCALHOST:1'])('answers to the name %s', async (host) => {
+    expect((await ask(port, '/livez', host)).status).toBe(200)
+  })
+
+  it.each(['evil.test', 'evil.test:9464', 'localhost.evil.test', 'evil.test@localhost', '127.0.0.2'])(
+    'does not answer to the name %s, which a page in a browser could have made to lead here',
+    async (host) => {
+      expect((await ask(port, '/metrics', host)).status).toBe(421)
+    },
+  )
+
   it('answers nothing else, and GET only', async () => {
     expect((await ask(port, '/token')).status).toBe(404)
     expect((await ask(port, '/metrics?x')).status).toBe(404)
@@ -104,6 +135,15 @@ describe('the listener for operations', () => {
     await server.token({ client_id: 'nobody-known', client_secret: 'hush-hush' })
     const text = await figures()
     for (const secret of [access_token, 'hush-hush', 'nobody-known']) expect(text).not.toContain(secret)
+  })
+})
+
+describe('the listener for operations on other addresses than loopback', () => {
+  it('answers to every name: nobody knows how it is reached', async () => {
+    const port = await freePort()
+    const server = await startServer((settings) => ({ ...settings, operations: { port, host: '0.0.0.0' } }))
+    onTestFinished(() => server.close())
+    expect((await ask(port, '/livez', '10.1.2.3:9464')).status).toBe(200)
   })
 })
 

@@ -39,7 +39,8 @@ export function openLines(): Lines {
       return told
     },
     end() {
-      setTimeout(() => process.exit(), longestEnd).unref()
+      flush()
+      if (sink.isBusy()) setTimeout(() => process.exit(), longestEnd).unref()
     },
   }
 }
@@ -48,6 +49,8 @@ interface Sink {
   /** @returns false when it is lost */
   take(text: string): boolean
   isWell(): boolean
+  /** What it has taken is not read yet, and keeps the process alive. */
+  isBusy(): boolean
 }
 
 /** A pipe or a socket: what its reader has not taken yet waits here. */
@@ -61,7 +64,12 @@ function openPipe(): Sink {
   const isWell = () => isOpen && stdout.writableLength < mostWaiting
   return {
     isWell,
-    take: (text) => isWell() && (stdout.write(text), true),
+    isBusy: () => isOpen && stdout.writableLength > 0,
+    take(text) {
+      const taken = isWell()
+      if (taken) stdout.write(text)
+      return taken
+    },
   }
 }
 
@@ -71,6 +79,7 @@ function openFile(descriptor: number): Sink {
   let isTorn = false
   return {
     isWell: () => isWell,
+    isBusy: () => false,
     take(text) {
       const bytes = Buffer.from(isTorn ? `\n${text}` : text)
       try {

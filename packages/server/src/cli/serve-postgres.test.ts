@@ -1,6 +1,7 @@
 import { type ChildProcess, spawnSync } from 'node:child_process'
 import { hash, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,7 +42,7 @@ requirePrograms('postgres')('holdfast serve with examples/postgres.yaml', () => 
   })
 
   /** The example with its files in this folder, on ports of its own. */
-  function writeSettings(name: string, port: number, mutualTls: number): void {
+  function writeSettings(name: string, port: number, mutualTls: number, more: object = {}): void {
     const issuer = origin(base + 1)
     const pair = { host: 'localhost', certificate: 'as.pem', key: 'as.key' }
     const listen = {
@@ -49,7 +50,7 @@ requirePrograms('postgres')('holdfast serve with examples/postgres.yaml', () => 
       mutualTls: { ...pair, port: mutualTls, origin: origin(base + 2) },
     }
     const files = { store: { postgres: 'postgres' }, keys: { encryptionKey: 'holdfast.key' } }
-    writeFileSync(join(directory, name), stringify({ ...example, issuer, listen, ...files }))
+    writeFileSync(join(directory, name), stringify({ ...example, issuer, listen, ...files, ...more }))
   }
 
   async function serve(...args: string[]): Promise<ChildProcess> {
@@ -125,12 +126,73 @@ requirePrograms('postgres')('holdfast serve with examples/postgres.yaml', () => 
     for (const pid of workers) expect(() => process.kill(Number(pid), 0)).toThrow()
   })
 
+  it('answers probes and figures for all of its workers, those that have ended too', async () => {
+    const port = base + 4
+    const ask = (path: string) => askOperations(port, path)
+    writeSettings('one.yaml', base + 1, base + 2, { operations: { port } })
+    const server = start(directory, 'serve', '--config', 'one.yaml', '--workers', '2')
+    onTestFinished(async () => void (await stop(server)))
+    await untilPrints(server, '"event":"listening"', 2)
+    expect((await ask('/livez')).status).toBe(200)
+    expect((await ask('/startupz')).status).toBe(200)
+    expect(JSON.parse((await ask('/readyz')).text)).toEqual({
+      ready: true,
+      stage: 'serving',
+      workers: { ready: 2, of: 2 },
+      store: 'there',
+    })
+    const issued = async () => {
+      const { text } = await ask('/metrics')
+      const [, count] = /^holdfast_tokens_total\{binding="none",format="jwt"\} (\d+)$/m.exec(text) ?? []
+      return Number(count)
+    }
+    for (let asked = 0; asked < 20; asked++) expect(await askForToken(base + 1)).toBe(200)
+    expect(await issued()).toBe(20)
+    const all = workersOf(server)
+    process.kill(Number(all[0]), 'SIGKILL')
+    await expect.poll(async () => JSON.parse((await ask('/readyz')).text).workers.ready).toBe(1)
+    expect((await ask('/readyz')).status).toBe(200)
+    expect(await issued()).toBe(20)
+    await expect.poll(async () => JSON.parse((await ask('/readyz')).text).workers.ready, { timeout: 10_000 }).toBe(2)
+    for (let asked = 0; asked < 20; asked++) expect(await askForToken(base + 1)).toBe(200)
+    expect(await issued()).toBe(40)
+    const { text } = await ask('/metrics')
+    expect(text).toContain('holdfast_workers 2')
+    expect(text).toMatch(/^holdfast_build_info\{version="[^"]+",node="[^"]+"\} 1$/m)
+    for (const pid of workersOf(server)) process.kill(Number(pid), 'SIGSTOP')
+    onTestFinished(() => {
+      for (const pid of workersOf(server)) process.kill(Number(pid), 'SIGCONT')
+    })
+    expect((await ask('/readyz')).status).toBe(503)
+    expect((await ask('/livez')).status).toBe(200)
+    for (const pid of workersOf(server)) process.kill(Number(pid), 'SIGCONT')
+  }, 60_000)
+
+  it('waits for a database that is being started, and says so', async () => {
+    writeSettings('one.yaml', base + 1, base + 2)
+    await postgres.kill()
+    const server = start(directory, 'serve', '--config', 'one.yaml')
+    onTestFinished(async () => void (await stop(server)))
+    await untilPrints(server, '"event":"store_awaited"')
+    await postgres.restart()
+    await untilPrints(server, '"event":"listening"')
+    expect(await askForToken(base + 1)).toBe(200)
+  })
+
+  it('gives up on one that does not come, and exits 69', async () => {
+    writeSettings('one.yaml', base + 1, base + 2)
+    await postgres.kill()
+    onTestFinished(() => postgres.restart())
+    const { code, err } = await holdfast(directory, 'serve', '--config', 'one.yaml', '--wait', '1')
+    expect([code, err]).toEqual([69, expect.stringMatching(/store\.postgres: .*ECONNREFUSED/)])
+  })
+
   it('tries again where its workers cannot start', async () => {
     writeSettings('one.yaml', base + 1, base + 2)
     const settings = parse(readFileSync(join(directory, 'one.yaml'), 'utf8'))
     const store = { postgres: 'postgres://holdfast@127.0.0.1:1/none' }
     writeFileSync(join(directory, 'away.yaml'), stringify({ ...settings, store }))
-    const server = start(directory, 'serve', '--config', 'away.yaml', '--workers', '2')
+    const server = start(directory, 'serve', '--config', 'away.yaml', '--workers', '2', '--wait', '0')
     onTestFinished(async () => void (await stop(server)))
     await untilPrints(server, '"event":"worker_ended"', 3)
   })
@@ -149,3 +211,15 @@ requirePrograms('postgres')('holdfast serve with examples/postgres.yaml', () => 
     expect(answer.err).toMatch(says)
   })
 })
+
+function askOperations(port: number, path: string): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (more: string) => {
+        text += more
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+    }).on('error', reject)
+  })
+}
