@@ -1,5 +1,6 @@
 import { type BoundedCache, createBoundedCache } from '../foundation/bounded-cache.ts'
 import type { Clock } from '../foundation/clock.ts'
+import type { JsonObject } from '../foundation/json.ts'
 import type { PublicJwk } from '../foundation/jwk.ts'
 import type { Primitives } from '../foundation/primitives.ts'
 import { createDpopNonces, type DpopNonces } from './dpop-nonce.ts'
@@ -9,12 +10,13 @@ export interface DpopContext {
   readonly now: Clock
   readonly primitives: Pick<Primitives, 'verify' | 'sha256'>
   readonly nonces: DpopNonces
-  /** The keys that have shown themselves lately, so that none is imported for each proof. */
+  /** The keys that have shown themselves lately, by the header that they came in, which is the same in all proofs of a key. */
   readonly keys: BoundedCache<KnownKey>
 }
 
-/** A public key and its name. */
+/** A public key and its name, and the header of a proof that it has signed. */
 export interface KnownKey {
+  readonly header: JsonObject
   readonly jwk: PublicJwk
   /** RFC 7638 */
   readonly thumbprint: string
@@ -22,6 +24,9 @@ export interface KnownKey {
 
 /** How many keys are kept ready: importing one costs as much as checking a signature. */
 const keptKeys = 4096
+
+/** The longest header that is kept, in characters: with a key of ML-DSA-87 and little else. */
+export const longestKeptHeader = 5000
 
 /**
  * Creates what one server needs to check proofs.

@@ -18,7 +18,7 @@ import {
   type VerifiedProof,
   verifyDpopProof,
 } from './dpop.ts'
-import type { DpopContext, KnownKey } from './dpop-context.ts'
+import { type DpopContext, type KnownKey, longestKeptHeader } from './dpop-context.ts'
 import { createDpopNonces, nonceLifetime } from './dpop-nonce.ts'
 
 const key = createTestProofKey()
@@ -252,6 +252,35 @@ describe('the keys that have shown themselves', () => {
     ]
     for (const [overrides, reason] of wrong)
       expect(await outcome([signProof(key, request, overrides)], policy, request, { keys })).toBe(reason)
+    const taken = { ...policy, algorithms: ['EdDSA'] } as const
+    expect(await outcome([signProof(key, request)], taken, request, { keys })).toBe('dpop_algorithm')
+    const [header, claims, signature] = signProof(key, request).split('.')
+    expect(await outcome([`${header}.${claims}.`], policy, request, { keys })).toBe('dpop_signature')
+    expect(await outcome([`${header}.${signature}`], policy, request, { keys })).toBe('dpop_malformed')
+  })
+
+  it('are known by the whole header: one with another character is read anew', async () => {
+    const keys = createBoundedCache<KnownKey>(16)
+    const proofs = [signProof(key, request), signProof(createTestProofKey('ES256'), request)]
+    const seen = await Promise.all([...proofs, ...proofs].map((proof) => verify([proof], policy, request, { keys })))
+    const [first, second] = seen.map(({ possession }) => possession.thumbprint)
+    expect(first).not.toBe(second)
+    expect(seen.slice(2).map(({ possession }) => possession.thumbprint)).toEqual([first, second])
+  })
+
+  it('are not kept in a header of unusual length', async () => {
+    const kept: string[] = []
+    const keys = { find: () => undefined, put: (text: string) => void kept.push(text) }
+    const proofOf = (length: number) => {
+      const proof = (pad: number) => signProof(key, request, { header: { pad: 'x'.repeat(pad) } })
+      const long = proof(length / 2).indexOf('.')
+      return proof(length / 2 + Math.floor(((length - long) * 3) / 4))
+    }
+    const [within, beyond] = [proofOf(longestKeptHeader - 3), proofOf(longestKeptHeader + 5)]
+    expect(await outcome([within], policy, request, { keys })).toBe('accepted')
+    expect(kept).toEqual([within.slice(0, within.indexOf('.'))])
+    expect(await outcome([beyond], policy, request, { keys })).toBe('accepted')
+    expect(kept).toHaveLength(1)
   })
 
   it('are kept once they have signed, and not before', async () => {

@@ -10,12 +10,12 @@ import {
   parsePublicJwk,
   type SignatureAlgorithm,
 } from '../foundation/jwk.ts'
-import { jwkThumbprint, thumbprintInput } from '../foundation/jwk-thumbprint.ts'
+import { jwkThumbprint } from '../foundation/jwk-thumbprint.ts'
 import { algorithmOf, isSignedBy, parseJwt, type UnverifiedJwt } from '../foundation/jws.ts'
 import type { Awaitable, Primitives } from '../foundation/primitives.ts'
 import { normalTargetUri } from '../foundation/target-uri.ts'
 import { Refused } from '../oauth/refusal.ts'
-import type { DpopContext, KnownKey } from './dpop-context.ts'
+import { type DpopContext, type KnownKey, longestKeptHeader } from './dpop-context.ts'
 import { nonceLifetime } from './dpop-nonce.ts'
 import { type DpopPossession, vouch } from './possession.ts'
 import type { ProofUse } from './replay.ts'
@@ -129,13 +129,14 @@ export async function verifyDpopProof(
   { algorithms, nonces }: DpopPolicy,
   context: DpopContext,
 ): Promise<VerifiedProof> {
-  const { jwt, jwk, claims } = parseProof(proofs) // (1) (2) (3)
+  const proof = parseProof(proofs, context) // (1) (2) (3)
+  const { jwt, claims } = proof
   if (jwt.header.typ !== 'dpop+jwt')
     throw new Refused('dpop_type', { expected: 'dpop+jwt', seen: name(jwt.header.typ) }) // (4)
   const algorithm = algorithmOf(jwt)
   if (!algorithm || !algorithms.some((each) => each === algorithm))
     throw new Refused('dpop_algorithm', { expected: algorithms.join(' '), seen: algorithmSeen(jwt) }) // (5)
-  const { thumbprint } = await verifyKey(jwt, jwk, algorithm, context) // (6) (7)
+  const { thumbprint } = await verifyKey(proof, algorithm, context) // (6) (7)
   if (claims.htm !== request.method)
     throw new Refused('dpop_method_differs', { expected: request.method, seen: name(claims.htm) }) // (8)
   const url = requireUrl(claims.htu, request.url) // (9)
@@ -168,21 +169,27 @@ interface ProofClaims {
 
 interface ParsedProof {
   readonly jwt: UnverifiedJwt
-  readonly jwk: JsonObject
   readonly claims: ProofClaims
+  /** The header as it was written, and in it the key. */
+  readonly header: string
+  readonly jwk: JsonObject
+  /** The key, where it came in the same header before. */
+  readonly known: KnownKey | undefined
 }
 
-function parseProof(proofs: readonly string[]): ParsedProof {
+function parseProof(proofs: readonly string[], { keys }: Pick<DpopContext, 'keys'>): ParsedProof {
   const [proof = '', second] = proofs
   if (second !== undefined || proof.includes(',')) throw new Refused('dpop_repeated') // (1)
-  const jwt = parseJwt(proof)
+  const header = proof.slice(0, Math.max(proof.indexOf('.'), 0))
+  const known = keys.find(header)
+  const jwt = parseJwt(proof, known?.header)
   if (!jwt) throw new Refused('dpop_malformed') // (2)
   const { jwk } = jwt.header
   const wrong = findWrongClaim(jwt.claims)
   if (wrong !== undefined || !isJsonObject(jwk))
     throw new Refused('dpop_claims_malformed', { expected: wrong ?? 'jwk' }) // (3)
   const claims: JsonObject & Partial<ProofClaims> = jwt.claims
-  return { jwt, jwk, claims: claims as ProofClaims }
+  return { jwt, claims: claims as ProofClaims, header, jwk, known }
 }
 
 /** The first claim that is missing or of another type than RFC 9449 §4.2 and RFC 7519 §4.1 say. */
@@ -196,22 +203,29 @@ function findWrongClaim({ jti, htm, htu, iat, exp = 0, nbf = 0 }: JsonObject): s
 
 /** The key in the header is the right kind, whole, public, and made the signature. */
 async function verifyKey(
-  jwt: UnverifiedJwt,
-  written: JsonObject,
+  { jwt, header, jwk: written, known }: ParsedProof,
   algorithm: SignatureAlgorithm,
   { keys, primitives }: DpopContext,
 ): Promise<KnownKey> {
-  if (isPrivateJwk(written)) throw new Refused('dpop_key_private') // (7)
+  const jwk = known?.jwk ?? requireKey(written, algorithm) // (7)
+  if (!(await isSignedBy(jwt, jwk, primitives))) throw new Refused('dpop_signature') // (6)
+  if (known) return known
+  const shown = { header: jwt.header, jwk, thumbprint: await jwkThumbprint(jwk, primitives) }
+  if (header.length <= longestKeptHeader) keys.put(copyOf(header), shown)
+  return shown
+}
+
+function requireKey(written: JsonObject, algorithm: SignatureAlgorithm): PublicJwk {
+  if (isPrivateJwk(written)) throw new Refused('dpop_key_private')
   const jwk = parsePublicJwk(written)
   const isMeant = !Object.hasOwn(written, 'alg') || written.alg === algorithm
   if (!jwk || !isKeyFor(algorithm, jwk) || !isMeant) throw new Refused('dpop_key')
-  const input = thumbprintInput(jwk)
-  const known = keys.find(input)
-  if (!(await isSignedBy(jwt, known?.jwk ?? jwk, primitives))) throw new Refused('dpop_signature') // (6)
-  if (known) return known
-  const shown = { jwk, thumbprint: await jwkThumbprint(jwk, primitives) }
-  keys.put(input, shown)
-  return shown
+  return jwk
+}
+
+/** A part of a text keeps the whole of it in memory; this does not. */
+function copyOf(part: string): string {
+  return fromUtf8.decode(utf8.encode(part))
 }
 
 /** @returns the address in its normal form, which stands for the request from here on */
@@ -264,6 +278,7 @@ async function requireToken(ath: unknown, accessToken: string, primitives: Pick<
 }
 
 const utf8 = new TextEncoder()
+const fromUtf8 = new TextDecoder()
 
 function encodeJson(value: object): string {
   return encodeBase64url(utf8.encode(JSON.stringify(value)))
