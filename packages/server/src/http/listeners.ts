@@ -1,6 +1,6 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import { createServer as createDoor, type Server as Door, type ListenOptions } from 'node:net'
+import { createServer as createDoor, type Server as Door, type ListenOptions, Server as TcpServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Reason, Refused } from '@holdfast/pop'
 import { clientCertificateTlsOptions, tlsOptions } from '@holdfast/pop/resource/node'
@@ -33,6 +33,9 @@ const limits = {
   connectionsCheckingInterval: 1000,
   requireHostHeader: false,
 } as const
+
+/** So long an idle connection is left open while draining: its client is told by an answer, or it ends. In milliseconds. */
+const courtesy = 250
 
 /** So long requests in flight may take to finish, in milliseconds. */
 const longestDrain = 10_000
@@ -131,14 +134,15 @@ async function openBeside(server: Server, port: number, limit: (door: Door) => v
 
 function drain(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    const idle = setInterval(() => server.closeIdleConnections(), 100)
+    const idle = setInterval(() => server.closeIdleConnections(), courtesy)
     const force = setTimeout(() => server.closeAllConnections(), longestDrain)
-    server.close(() => {
+    // Its own close() ends idle connections at once, and a request may be on its way on one of them.
+    TcpServer.prototype.close.call(server, () => {
       clearInterval(idle)
       clearTimeout(force)
+      server.close()
       resolve()
     })
-    server.closeIdleConnections()
   })
 }
 

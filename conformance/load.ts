@@ -1,0 +1,79 @@
+import { Agent, request } from 'node:https'
+import { encodeForm, type Form } from './harness.ts'
+
+/** For tests: what came of one of many requests. `error` instead of a status: it was not answered. */
+export interface Outcome {
+  /** When it was sent and answered, in milliseconds of `performance.now`. */
+  readonly sent: number
+  readonly answered: number
+  readonly status?: number
+  readonly error?: string
+  readonly text: string
+}
+
+/** For tests: a client under whose hands connections are kept, as those of browsers and libraries are. */
+export interface Load {
+  readonly outcomes: Outcome[]
+  post(form: Form, path?: string): Promise<Outcome>
+  /** Sends so many requests a second, whatever comes back, until it is told to stop. */
+  run(rate: number, next: () => Promise<unknown>): { stop(): Promise<void> }
+  close(): void
+}
+
+/**
+ * For tests: creates a client of the server behind a port. A request that finds its kept connection closed under it is sent
+ * once more on a new one, as all HTTP clients do: nobody has read it.
+ */
+export function createLoad(port: () => number, ca: string, maxSockets = 16): Load {
+  const agent = new Agent({ keepAlive: true, maxSockets, ca, servername: 'localhost' })
+  const outcomes: Outcome[] = []
+
+  const send = (path: string, body: string): Promise<Omit<Outcome, 'sent' | 'answered'> & { readonly again?: true }> =>
+    new Promise((resolve) => {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }
+      const options = { host: '127.0.0.1', port: port(), path, method: 'POST', agent, headers }
+      const outgoing = request(options, (response) => {
+        let text = ''
+        response.setEncoding('utf8').on('data', (more: string) => {
+          text += more
+        })
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
+        response.on('error', (cause) => resolve({ error: cause.message, text }))
+      })
+      outgoing.on('error', (cause) =>
+        resolve({ error: cause.message, text: '', ...(outgoing.reusedSocket && { again: true }) }),
+      )
+      outgoing.end(body)
+    })
+
+  return {
+    outcomes,
+    async post(form, path = '/token') {
+      const sent = performance.now()
+      const body = encodeForm(form)
+      let { again, ...got } = await send(path, body)
+      if (again) ({ again, ...got } = await send(path, body))
+      const outcome = { sent, answered: performance.now(), ...got }
+      outcomes.push(outcome)
+      return outcome
+    },
+    run(rate, next) {
+      const open = new Set<Promise<unknown>>()
+      const began = performance.now()
+      let count = 0
+      const timer = setInterval(() => {
+        for (; count < ((performance.now() - began) / 1000) * rate; count++) {
+          const one = next().finally(() => open.delete(one))
+          open.add(one)
+        }
+      }, 5)
+      return {
+        async stop() {
+          clearInterval(timer)
+          await Promise.all(open)
+        },
+      }
+    },
+    close: () => agent.destroy(),
+  }
+}
