@@ -18,7 +18,7 @@ afterAll(() => {
 const chatter = `
   import { createLog } from ${JSON.stringify(new URL('log.ts', import.meta.url))}
   const log = createLog({ level: 'info', requests: 'all' })
-  const turns = 50
+  const turns = process.argv[1] === 'little' ? 5 : 50
   let slowest = 0
   for (let turn = 0; turn < turns; turn++) {
     const began = performance.now()
@@ -54,10 +54,10 @@ async function ended(child: ChildProcess): Promise<number | null> {
 
 describe('[F31] a log', () => {
   it('that is read has every line, the last one too', async () => {
-    const child = chat('pipe')
+    const child = chat('pipe', 'little')
     const lines = linesOf(child)
     expect(await ended(child)).toBe(0)
-    expect((await lines).length).toBe(50_000)
+    expect((await lines).length).toBe(5000)
   })
 
   it('that nobody reads stops nothing, keeps a bounded part, and lets the process end', async () => {
