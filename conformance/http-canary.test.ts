@@ -2,8 +2,9 @@ import { generateKeyPairSync, hash } from 'node:crypto'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClientCertificate } from '@holdfast/pop/certificates'
+import { createTestProofKey, signProof } from '@holdfast/pop/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { assertion, assertionType, basic, type Harness, startServer } from './harness.ts'
+import { assertion, assertionType, basic, freePort, type Harness, startServer } from './harness.ts'
 import { talk, tokenRequest } from './http-wire.ts'
 
 const secret = 'canary-secret-7f3a'
@@ -17,11 +18,14 @@ describe('decisions 8.1 what nobody may find', () => {
   const canaries: Record<string, string> = { secret, wrong, basic: Buffer.from(`client:${secret}`).toString('base64') }
   /** What must be in the database: that the search finds what is there. */
   let handleHash = ''
+  let figures = ''
 
   beforeAll(async () => {
+    const port = await freePort()
     const jwks = { keys: [generated.publicKey.export({ format: 'jwk' }) as { kty: string }] }
     server = await startServer(({ clients = [], ...settings }) => ({
       ...settings,
+      operations: { port },
       clients: [
         ...clients.map((each) => ('client_secret' in each ? { ...each, client_secret: secret } : each)),
         { client_id: 'signer', token_endpoint_auth_method: 'private_key_jwt', jwks, scope: 'api1' },
@@ -35,6 +39,9 @@ describe('decisions 8.1 what nobody may find', () => {
     canaries.handle = handle
     handleHash = hash('sha256', handle, 'base64url')
     canaries.bound = (await server.token(valid, { certificate })).json.access_token
+    const now = Math.floor(Date.now() / 1000)
+    canaries.proof = signProof(createTestProofKey(), { method: 'POST', url: `${server.issuer}/token`, now })
+    for (const _ of [1, 2]) await server.token(valid, { headers: { dpop: canaries.proof } })
     canaries.assertion = assertion(key, 'signer', server.issuer)
     const { client_secret } = await added(server)
     canaries.stored = client_secret
@@ -68,6 +75,7 @@ describe('decisions 8.1 what nobody may find', () => {
       `${secret} ${canaries.handle}\r\n\r\n`,
     ])
       await talk(server, request)
+    figures = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   })
   afterAll(() => server.close())
 
@@ -76,6 +84,18 @@ describe('decisions 8.1 what nobody may find', () => {
     const told = textOf(server.reports)
     expect(told).toContain('client_secret_wrong')
     for (const [name, canary] of Object.entries(canaries)) expect([name, told.includes(canary)]).toEqual([name, false])
+  })
+
+  it('[RFC6749-10.3-1, RFC6749-10.4-2] is in no line of the log about a request that was answered', () => {
+    const told = textOf(server.answered)
+    expect(told).toContain('client_credentials')
+    for (const [name, canary] of Object.entries(canaries)) expect([name, told.includes(canary)]).toEqual([name, false])
+  })
+
+  it('is in no figure, and neither is who asked', () => {
+    expect(figures).toContain('reason="client_secret_wrong"')
+    for (const [name, canary] of Object.entries({ ...canaries, signer: 'signer', address: '127.0.0.1' }))
+      expect([name, figures.includes(canary)]).toEqual([name, false])
   })
 
   it('[RFC6749-10.3-1, RFC6749-10.4-2] is in no file that the server wrote', () => {
