@@ -79,8 +79,8 @@ requirePrograms('postgres')('[T42] guesses at two nodes that share a database', 
   it('may end a second earlier or later where clocks differ, and are never forgotten for it', async () => {
     advance(3600)
     nodes.other.advance(-1)
-    for (let made = 0; made <= 20; made++) await at(made).token({ client_secret: 'wrong' })
-    for (const node of both()) expect((await node.token()).status).toBe(429)
+    for (let made = 0; made < 20; made++) await at(made + 1).token({ client_secret: 'wrong' })
+    expect((await nodes.other.token()).status).toBe(429)
     nodes.other.advance(1)
   })
 
