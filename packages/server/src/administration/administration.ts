@@ -3,7 +3,7 @@ import { auditEvents } from '../model/audit.ts'
 import { SettingsError } from '../settings.ts'
 import type { AdministrationContext } from './administration-context.ts'
 import { AdministrationError } from './administration-error.ts'
-import { exportAudit, listAudit, verifyAudit } from './audit.ts'
+import { exportAudit, listAudit, recordBackup, verifyAudit } from './audit.ts'
 import { addClient, editClient, listClients, removeClient, showClient } from './clients.ts'
 import { listKeys, revokeKey, rotateKeys } from './keys.ts'
 import { resealKeys } from './resealing.ts'
@@ -72,6 +72,7 @@ const commands = {
   ),
   'audit-export': command(z.strictObject({ node: node.optional(), after: number, limit }), exportAudit),
   'audit-verify': command(z.strictObject({ expected: z.array(anchor).max(100) }), verifyAudit),
+  'backup-made': command(z.strictObject({ file: z.string().min(1).max(4096), bytes: z.int().min(0) }), recordBackup),
   'key-reseal': command(z.strictObject({}), resealKeys),
 }
 

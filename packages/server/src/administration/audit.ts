@@ -47,6 +47,15 @@ export async function verifyAudit(
   return { chains: await verifyChains(expected, context) }
 }
 
+/** Records that somebody has a copy of the database. */
+export async function recordBackup(
+  details: { readonly file: string; readonly bytes: number },
+  { store, audit }: Pick<AdministrationContext, 'store' | 'audit'>,
+): Promise<{ readonly recorded: true }> {
+  await store.recordAudit(audit({ event: 'backup_made', actor: 'operator', details }))
+  return { recorded: true }
+}
+
 /** Goes back from the end, as far as is needed. */
 async function newestOf(
   { node, number }: AuditHead,

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -162,6 +162,63 @@ describe('holdfast audit', () => {
     expect(Date.parse(all[0].time)).toBeGreaterThan(Date.now() - 60_000)
     expect((await lines('--after', 'as-1:2')).map(({ client }) => client)).toEqual(['page'])
     expect(await lines('--since', '2100-01-01')).toEqual([])
+  })
+
+  it('[F08] tells of backups, each of which knows of itself when it is restored, and goes on where it was', async () => {
+    await add('shop')
+    expect(await holdfast(directory, 'backup', 'copy.db')).toMatchObject({ code: 0 })
+    await add('till')
+    const anchor = /as-1:3:\S+/.exec((await audit('verify')).out)?.[0] ?? ''
+    expect(await holdfast(directory, 'restore', 'copy.db')).toMatchObject({ code: 0 })
+    const { out } = await audit('list', '--json')
+    const actor = `operator:${userInfo().username}`
+    expect(JSON.parse(out).entries).toMatchObject([
+      { number: 1, event: 'client_added' },
+      { number: 2, event: 'backup_made', actor, details: { file: join(directory, 'copy.db') } },
+      { number: 3, event: 'client_added', client: 'till' },
+      { number: 4, event: 'backup_restored', actor, details: { file: join(directory, 'copy.db'), tokens: 'ended' } },
+    ])
+    expect(await audit('verify', '--expect', anchor)).toMatchObject({ code: 0 })
+    expect((await holdfast(directory, 'client', 'list', '--json')).out).not.toContain('till')
+    expect(await holdfast(directory, 'restore', 'copy.db', '--keep-tokens')).toMatchObject({ code: 0 })
+    expect(await events('--event', 'backup_restored')).toEqual([
+      [4, 'backup_restored'],
+      [5, 'backup_restored'],
+    ])
+    expect(await audit('verify')).toMatchObject({ code: 0 })
+  })
+
+  it('[F08] begins at the backup where the database that is replaced has gone', async () => {
+    await add('shop')
+    await holdfast(directory, 'backup', 'copy.db')
+    await add('till')
+    rmSync(join(directory, 'holdfast.db'))
+    expect(await holdfast(directory, 'restore', 'copy.db')).toMatchObject({ code: 0 })
+    expect(await events()).toEqual([
+      [1, 'client_added'],
+      [2, 'backup_restored'],
+    ])
+    expect(await audit('verify')).toMatchObject({ code: 0 })
+  })
+
+  it('[F08] of another database is not mixed with it', async () => {
+    await add('shop')
+    await holdfast(directory, 'backup', 'copy.db')
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(directory, `holdfast.db${suffix}`), { force: true })
+    for (const id of ['page', 'till', 'other']) await add(id)
+    expect(await holdfast(directory, 'restore', 'copy.db')).toMatchObject({ code: 0 })
+    expect(await events()).toEqual([
+      [1, 'client_added'],
+      [2, 'backup_restored'],
+    ])
+    expect(await audit('verify')).toMatchObject({ code: 0 })
+  })
+
+  it('[F08] leaves no copy that it does not know of', async () => {
+    await add('shop')
+    run("update audit_head set mac = 'x'")
+    expect(await holdfast(directory, 'backup', 'copy.db')).toMatchObject({ code: 69 })
+    expect(existsSync(join(directory, 'copy.db'))).toBe(false)
   })
 
   it('has no secret in it', async () => {

@@ -1,11 +1,21 @@
+import { rmSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import { nodePrimitives } from '@holdfast/pop/certificates'
 import type { Command } from 'commander'
+import { createSealing } from '../administration/sealing.ts'
+import { deriveKey, ensureServerSecret } from '../administration/server-secret.ts'
+import type { AuditStamp } from '../model/audit.ts'
 import { readFiles } from '../outbound/files.ts'
+import type { Store } from '../ports/store.ts'
 import { parseSettings, type Settings } from '../settings.ts'
-import { backUp, restore } from '../store/backup.ts'
+import { type Backup, backUp, restore } from '../store/backup.ts'
+import { loadEncryptionKeys } from '../store/encryption-key.ts'
+import { migrations } from '../store/migrator.ts'
 import { asideOf } from '../store/replaced.ts'
 import { Failure } from './exit.ts'
 import { systemNow } from './moment.ts'
+import { administering, operatorName } from './operator.ts'
 import { configOption, readSettingsFile } from './settings-file.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -25,8 +35,11 @@ With PostgreSQL use pg_dump, or the backups of your provider.
   $ holdfast backup backups/holdfast-$(date +%F).db`,
     )
     .action(async (file: string, { config, json }: { config?: string; json?: true }) => {
-      const { database, key } = await placesOf(config)
+      const { database, keys } = await settingsOf(config)
+      const key = keys.encryptionKey ?? ''
       const made = await backUp(database, resolve(file))
+      if (made.schema === migrations.length) await record(made, config)
+      else terminal.note('Not in the audit log: the database is of an earlier version, which the next start migrates.')
       if (json) return terminal.out(JSON.stringify({ ...made, encryptionKey: key }))
       terminal.out(`${made.file}: ${sizeOf(made.bytes)}, sound.`)
       terminal.note(`Keep a copy of the encryption key too, elsewhere: ${key}`)
@@ -52,10 +65,17 @@ keys and consents are as they were at the backup.
   $ holdfast restore backups/holdfast-2027-01-31.db`,
     )
     .action(async (file: string, options: { config?: string; keepTokens?: true; json?: true }) => {
-      const { database } = await placesOf(options.config)
+      const settings = await settingsOf(options.config)
+      const { database } = settings
       const now = systemNow()
       const aside = asideOf(database, now)
-      const restored = await restore(resolve(file), database, { aside, ...(!options.keepTokens && { end: now }) })
+      const details = { file: resolve(file), tokens: options.keepTokens ? 'kept' : 'ended' }
+      const recorded = (copy: Store) => stampOf({ time: now, details }, settings, copy)
+      const restored = await restore(resolve(file), database, {
+        aside,
+        recorded,
+        ...(!options.keepTokens && { end: now }),
+      })
       if (options.json) return terminal.out(JSON.stringify({ ...restored, ended: !options.keepTokens }))
       terminal.out(`${database}: restored, ${sizeOf(restored.bytes)}. What was there is kept as ${database}${aside}`)
       terminal.note(
@@ -67,15 +87,42 @@ keys and consents are as they were at the backup.
     })
 }
 
-async function placesOf(config: string | undefined): Promise<{ readonly database: string; readonly key: string }> {
+/** Nobody has a copy that the audit log does not know of: one that cannot be recorded is removed. */
+async function record({ file, bytes }: Backup, config: string | undefined): Promise<void> {
+  try {
+    await administering(config, ({ administer }) => administer('backup-made', { file, bytes }))
+  } catch (cause) {
+    rmSync(file, { force: true })
+    throw cause
+  }
+}
+
+/** What the audit log of a restored copy tells: sealed by the secret that is in it. */
+async function stampOf(
+  told: Pick<AuditStamp, 'time' | 'details'>,
+  { keys, node = hostname() }: Settings,
+  copy: Store,
+): Promise<AuditStamp> {
+  const { random } = nodePrimitives
+  const secret = await ensureServerSecret({
+    store: copy,
+    sealing: createSealing(loadEncryptionKeys(keys), random),
+    random,
+  })
+  const actor = `operator:${operatorName()}`
+  return { event: 'backup_restored', actor, ...told, node, key: deriveKey(secret, 'audit log') }
+}
+
+async function settingsOf(config: string | undefined): Promise<Settings & { readonly database: string }> {
   const { directory, written } = await readSettingsFile(config)
-  const { store, keys }: Settings = readFiles(parseSettings(written), directory)
+  const settings = readFiles(parseSettings(written), directory)
+  const { store } = settings
   if (store.postgres !== undefined)
     throw new Failure(
       78,
       'The store is a PostgreSQL server: use pg_dump and pg_restore, or the backups of your provider.',
     )
-  return { database: store.file, key: keys.encryptionKey ?? '' }
+  return { ...settings, database: store.file }
 }
 
 function sizeOf(bytes: number): string {

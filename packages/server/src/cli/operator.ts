@@ -35,7 +35,7 @@ export async function administering<T>(
 }
 
 /** As the system names whoever has started this process: by its number where there is no name, as in many containers. */
-function operatorName(): string {
+export function operatorName(): string {
   try {
     return userInfo().username
   } catch {

@@ -2,6 +2,8 @@ import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSyn
 import { dirname } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import type { Seconds } from '@holdfast/pop'
+import type { AuditStamp } from '../model/audit.ts'
+import type { Store } from '../ports/store.ts'
 import { isLocked } from './failure.ts'
 import { acquireOwnership } from './owner.ts'
 import { createPrivateFile } from './private-file.ts'
@@ -48,13 +50,14 @@ export async function backUp(database: string, file: string): Promise<Backup> {
  * start.
  * @param aside what is added to its name
  * @param end the moment at which everything ends that was under way in the copy; left out, it lives again
+ * @param recorded what the audit log of the copy, which is handed over, shall tell of it
  * @throws {@link StoreOwned} when a server uses it
  * @throws {@link StoreUnusable} when the copy is not sound
  */
 export async function restore(
   file: string,
   database: string,
-  { aside, end }: { readonly aside: string; readonly end?: Seconds },
+  { aside, ...change }: { readonly aside: string } & Restoring,
 ): Promise<Backup> {
   const ownership = await acquireOwnership(database)
   const copy = `${database}.restoring`
@@ -63,9 +66,12 @@ export async function restore(
     remove(copy)
     const restored = await backUp(file, copy)
     const store = await openSqliteStore({ file: copy })
-    if (end !== undefined) await store.endAll({ now: end })
-    await store.close()
-    keepUses(database, copy)
+    try {
+      keepPast(database, copy)
+      await finish(store, change)
+    } finally {
+      await store.close()
+    }
     keepAside(database, aside)
     renameSync(copy, database)
     synchronise(dirname(database))
@@ -76,19 +82,47 @@ export async function restore(
   }
 }
 
-/** What was used up just before cannot be used again just after, as far as the database that goes can say what that was. */
-function keepUses(from: string, to: string): void {
+interface Restoring {
+  readonly end?: Seconds
+  readonly recorded?: (copy: Store) => Promise<AuditStamp>
+}
+
+async function finish(store: Store, { end, recorded }: Restoring): Promise<void> {
+  const audit = await recorded?.(store)
+  if (end === undefined) await (audit && store.recordAudit(audit))
+  else await (audit ? store.audited({ verb: 'endAll', data: { now: end }, audit }) : store.endAll({ now: end }))
+}
+
+/**
+ * What was used up just before cannot be used again just after, and the audit log goes on where it was, as far as the
+ * database that goes can say what that was.
+ */
+function keepPast(from: string, to: string): void {
   if (!existsSync(from)) return
-  const database = new DatabaseSync(to)
+  const database = new DatabaseSync(to, { timeout: 5000 })
   try {
     database.prepare('attach database ? as replaced').run(from)
     database.exec('insert or ignore into main.single_use select * from replaced.single_use')
+    if (database.prepare(goesOn).get()) database.exec(keepLog)
   } catch {
     // It is often damaged, or it would not be replaced.
   } finally {
     database.close()
   }
 }
+
+/** Sealed under the same secret, and no link of the one is another one in the other. */
+const goesOn = `
+  select 1 from main.state as here, replaced.state as there where here.secret = there.secret and not exists (
+    select 1 from main.audit as link join replaced.audit as other using (node, number) where link.mac <> other.mac)`
+
+const keepLog = `
+  begin immediate;
+  insert or ignore into main.audit select * from replaced.audit;
+  insert or replace into main.audit_head
+    select there.* from replaced.audit_head as there left join main.audit_head as here using (node)
+    where here.number is null or there.number > here.number;
+  commit`
 
 /** A link is never made over what has the name already. */
 function publish(draft: string, file: string): void {
