@@ -61,9 +61,10 @@ export function createApp(
   })
 
   /** Every answer leaves here, and is told once. Past Fastify's serialisation and hooks, of which we use none. */
-  const write = (outbound: Outbound, { raw }: FastifyRequest, reply: FastifyReply, refusal?: Report): FastifyReply => {
-    const passage = passageOf(raw)
-    const report = reportAnswer(outbound, passage, refusal)
+  const write = (outbound: Outbound, request: FastifyRequest, reply: FastifyReply, refusal?: Report): FastifyReply => {
+    const passage = passageOf(request.raw)
+    const claimed = refusal || outbound.decision ? {} : claimIn(request)
+    const report = reportAnswer(outbound, passage, refusal ?? { level: 'info', event: 'answered', ...claimed })
     context.report(report)
     passage.span?.end(report)
     const { status, headers, body } = outbound
@@ -102,8 +103,7 @@ export function createApp(
     reply: FastifyReply,
     more: Readonly<Record<string, string>> = {},
   ) => {
-    const client = clientOf(request)
-    const refusal = { ...reportOf(refused), ...(client === undefined ? {} : { client: client.slice(0, 256) }) }
+    const refusal = { ...reportOf(refused), ...claimIn(request) }
     const { status, headers, body } = renderAt(addressOf(request), refused, request)
     return send({ status, headers: { ...headers, ...more }, body }, request, reply, refusal)
   }
@@ -158,6 +158,11 @@ function bodyOf({ body }: FastifyRequest): Pick<Inbound, 'form' | 'json'> {
 /** The client that it names, not believed. */
 function clientOf(request: FastifyRequest): string | undefined {
   return claimedClient({ headers: request.raw.headersDistinct }, bodyOf(request).form ?? pairsOf(request))
+}
+
+function claimIn(request: FastifyRequest): Pick<Report, 'client'> {
+  const client = clientOf(request)
+  return client === undefined ? {} : { client: client.slice(0, 256) }
 }
 
 /** The query, for the log: what browsers bring names its client there. */

@@ -37,15 +37,15 @@ export function beginPassage(
 
 /**
  * What is told of an answered request: the one line of the log, what figures count, how its span ends.
- * @param refusal what was declined, and who said to ask
+ * @param told what was declined, or that it was answered, and who said to ask
  */
 export function reportAnswer(
   { status, decision: { client, ...decided } = {} }: Pick<Outbound, 'status' | 'decision'>,
-  { method, path, began, address, span }: Passage,
-  refusal: Report = { level: 'info', event: 'answered' },
+  { method, path, began, address, span }: Omit<Passage, 'arrival'>,
+  told: Report,
 ): Report {
   return {
-    ...refusal,
+    ...told,
     ...(client !== undefined && { client }),
     request: {
       method,

@@ -1,6 +1,12 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import { createServer as createDoor, type Server as Door, type ListenOptions, Server as TcpServer } from 'node:net'
+import {
+  createServer as createDoor,
+  type Server as Door,
+  type ListenOptions,
+  Socket,
+  Server as TcpServer,
+} from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type Reason, Refused } from '@holdfast/pop'
 import { clientCertificateTlsOptions, tlsOptions } from '@holdfast/pop/resource/node'
@@ -10,6 +16,7 @@ import type { Report } from '../ports/report.ts'
 import type { Listener } from '../settings.ts'
 import { mostBodyBytes } from './app.ts'
 import { createConnectionLimit } from './connection-limit.ts'
+import { reportAnswer } from './decision.ts'
 import { type Arrival, nodeHeaders } from './exchange.ts'
 
 /** A listener, and how to stop it. */
@@ -64,7 +71,7 @@ export function createListener(
   const tls = arrival.asks ? clientCertificateTlsOptions : tlsOptions
   const server = createServer({ ...tls, ...limits, cert, key })
   const refuse = (reason: Reason, response: ServerResponse) => {
-    const { status, headers, body } = farewell(new Refused(reason), report)
+    const { status, headers, body } = farewell(new Refused(reason), response.socket, report)
     response.writeHead(status, nodeHeaders(headers)).end(body)
   }
 
@@ -166,15 +173,17 @@ const parserReasons: Readonly<Record<string, Reason>> = {
 function refuseConnection({ code = '' }: ParserError, socket: Duplex, report: (report: Report) => void): void {
   if (!socket.writable || code === 'ECONNRESET') return void socket.destroy()
   const refused = new Refused(parserReasons[code] ?? 'request_malformed', { seen: code })
-  const { status, headers, body } = farewell(refused, report)
+  const { status, headers, body } = farewell(refused, socket, report)
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
 /** A refusal that never reaches the endpoints, and ends the connection. */
-function farewell(refused: Refused, report: (report: Report) => void): Outbound {
-  report(reportOf(refused))
+function farewell(refused: Refused, socket: Duplex | null, report: (report: Report) => void): Outbound {
   const { status, headers, body } = renderRefusal(refused)
+  const { remoteAddress: address } = socket instanceof Socket ? socket : {}
+  const unread = { method: 'other', path: 'other', began: performance.now(), address }
+  report(reportAnswer({ status }, unread, reportOf(refused)))
   const last = {
     'content-length': String(Buffer.byteLength(body)),
     'x-content-type-options': 'nosniff',
