@@ -13,6 +13,7 @@ import { lastingPort } from '../../conformance/lasting-port.ts'
 /** What came back. */
 export interface Answer {
   readonly status: number
+  readonly retryAfter?: string
   readonly json: Readonly<Record<string, unknown>>
 }
 
@@ -27,6 +28,10 @@ export interface Victim {
   stop(): Promise<number | null>
   /** Posts a form. Rejects when the server goes away before it has answered. */
   post(path: string, form: Readonly<Record<string, string>>): Promise<Answer>
+  /** Gets a resource. */
+  get(path: string): Promise<Answer>
+  /** What the server counts, by name. */
+  metrics(): Promise<ReadonlyMap<string, number>>
   /** A command of the operator, through the socket beside the database. */
   administer(command: string, data: object): Promise<Answer>
 }
@@ -38,9 +43,11 @@ export async function createVictim(folder: string, change: Partial<SettingsInput
   const authority = await createCertificateAuthority({ name: 'Faults', keyType: 'P-256' })
   const pair = await issueCertificate({ subject: 'localhost', issuer: authority, keyType: 'P-256', dns: ['localhost'] })
   const port = await lastingPort()
+  const operations = await lastingPort()
   const settings = {
     issuer: `https://localhost:${port}`,
     layout: 'single',
+    operations: { port: operations },
     listen: { public: { port, host: '127.0.0.1', certificate: pair.certificate, key: pair.key } },
     ...change,
   }
@@ -85,6 +92,12 @@ export async function createVictim(folder: string, change: Partial<SettingsInput
         },
         new URLSearchParams(form).toString(),
       ),
+    get: (path) => send({ ...place, agent, method: 'GET', path }),
+    async metrics() {
+      const response = await fetch(`http://127.0.0.1:${operations}/metrics`)
+      const lines = (await response.text()).split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+      return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]))
+    },
     administer: (command, data) =>
       send(
         {
@@ -104,7 +117,13 @@ function send(options: RequestOptions, body?: string): Promise<Answer> {
       let text = ''
       response.setEncoding('utf8')
       response.on('data', (more: string) => (text += more))
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, json: parse(text) }))
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          ...(response.headers['retry-after'] !== undefined && { retryAfter: response.headers['retry-after'] }),
+          json: parse(text),
+        }),
+      )
       response.on('error', reject)
     }
     const outgoing = options.socketPath === undefined ? request(options, receive) : plainRequest(options, receive)
