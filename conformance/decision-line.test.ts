@@ -1,5 +1,6 @@
 import { createTestProofKey, signProof } from '@holdfast/pop/testing'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { allow, redeem, startPeopleServer } from './authorized.ts'
 import { freePort, type Harness, startServer } from './harness.ts'
 import { talk, tokenRequest } from './http-wire.ts'
 
@@ -64,6 +65,19 @@ describe('the line of the log for each request', () => {
       client: 'client',
       request: { method: 'POST', path: '/revoke', status: 200, ...from },
     })
+  })
+
+  it('says with which token UserInfo was asked', async () => {
+    const people = await startPeopleServer()
+    onTestFinished(() => people.close())
+    const { form } = allow(people, { client: 'web', scope: 'openid' })
+    const { access_token } = (await redeem(people, form)).json
+    expect(people.answered.at(-1)?.request).toMatchObject({ grant: 'authorization_code', binding: 'none' })
+    const headers = { authorization: `Bearer ${access_token}` }
+    await people.send({ on: 'public', method: 'GET', path: '/userinfo', headers })
+    const line = people.answered.at(-1)
+    expect(line).toMatchObject({ client: 'web', request: { path: '/userinfo', binding: 'none', format: 'jwt' } })
+    expect(line?.request).not.toHaveProperty('grant')
   })
 
   it('names no client where nobody does', async () => {
