@@ -3,7 +3,7 @@ import { encodeForm, type Form } from './harness.ts'
 
 /** For tests: what came of one of many requests. `error` instead of a status: it was not answered. */
 export interface Outcome {
-  /** When it was sent and answered, in milliseconds of `performance.now`. */
+  /** When it was on its way, on a connection that was there, and when answered: in milliseconds of `performance.now`. */
   readonly sent: number
   readonly answered: number
   readonly status?: number
@@ -28,8 +28,9 @@ export function createLoad(port: () => number, ca: string, maxSockets = 16): Loa
   const agent = new Agent({ keepAlive: true, maxSockets, ca, servername: 'localhost' })
   const outcomes: Outcome[] = []
 
-  const send = (path: string, body: string): Promise<Omit<Outcome, 'sent' | 'answered'> & { readonly again?: true }> =>
+  const send = (path: string, body: string): Promise<Omit<Outcome, 'answered'> & { readonly again?: true }> =>
     new Promise((resolve) => {
+      let sent = performance.now()
       const headers = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }
       const options = { host: '127.0.0.1', port: port(), path, method: 'POST', agent, headers }
       const outgoing = request(options, (response) => {
@@ -37,23 +38,25 @@ export function createLoad(port: () => number, ca: string, maxSockets = 16): Loa
         response.setEncoding('utf8').on('data', (more: string) => {
           text += more
         })
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }))
-        response.on('error', (cause) => resolve({ error: cause.message, text }))
+        response.on('end', () => resolve({ sent, status: response.statusCode ?? 0, text }))
+        response.on('error', (cause) => resolve({ sent, error: cause.message, text }))
       })
       outgoing.on('error', (cause) =>
-        resolve({ error: cause.message, text: '', ...(outgoing.reusedSocket && { again: true }) }),
+        resolve({ sent, error: cause.message, text: '', ...(outgoing.reusedSocket && { again: true }) }),
       )
+      outgoing.once('finish', () => {
+        sent = performance.now()
+      })
       outgoing.end(body)
     })
 
   return {
     outcomes,
     async post(form, path = '/token') {
-      const sent = performance.now()
       const body = encodeForm(form)
       let { again, ...got } = await send(path, body)
       if (again) ({ again, ...got } = await send(path, body))
-      const outcome = { sent, answered: performance.now(), ...got }
+      const outcome = { answered: performance.now(), ...got }
       outcomes.push(outcome)
       return outcome
     },

@@ -18,8 +18,8 @@ export interface PostgresServer {
   kill(): Promise<void>
   /** Stops all of its processes where they stand, or lets them go on. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
-  /** Starts it again on the same data and port. */
-  restart(): Promise<void>
+  /** Stops it, at once where it is told so by `SIGQUIT`, and starts it again on the same data and port. */
+  restart(stop?: 'SIGINT' | 'SIGQUIT'): Promise<void>
   stop(): Promise<void>
 }
 
@@ -56,7 +56,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
   let child = await start()
 
-  const end = async (signal: 'SIGINT' | 'SIGKILL'): Promise<void> => {
+  const end = async (signal: 'SIGINT' | 'SIGQUIT' | 'SIGKILL'): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')
     child.kill(signal)
@@ -77,8 +77,8 @@ export async function startPostgres(): Promise<PostgresServer> {
     signal(signal) {
       for (const pid of familyOf(child.pid ?? 0)) sendTo(pid, signal)
     },
-    async restart() {
-      await end('SIGINT')
+    async restart(stop = 'SIGINT') {
+      await end(stop)
       child = await start()
     },
     async stop() {
