@@ -43,6 +43,7 @@ import type { OutsideSigner, Signer } from './ports/signer.ts'
 import type { Store } from './ports/store.ts'
 import { parseSettings, type Settings, SettingsError, type SettingsInput, signingAlgorithmsOf } from './settings.ts'
 import { loadEncryptionKeys } from './store/encryption-key.ts'
+import { purgeRegularly } from './store/purging.ts'
 import { createPairwise } from './tokens/subject.ts'
 
 /** What the surroundings give to a server. */
@@ -75,18 +76,11 @@ export interface AuthorizationServer {
   readonly administration: Administration
 }
 
-/** How often expired rows are deleted, in milliseconds, and how many at once. */
-const purgeInterval = 60_000
-const purgeChunk = 1000
-
 /** How often it is looked whether suspicions that were only counted are to be recorded, in milliseconds. */
 const settleInterval = 10_000
 
 /** How often it is looked whether a signing key is old, in milliseconds. */
 const rotationInterval = 3_600_000
-
-/** Expired rows stay so long, in seconds: a clock that leaps ahead and is put back must not revive what was revoked. */
-const purgeSlack = 600
 
 /**
  * Makes an authorization server from settings: opens its store, makes missing signing keys, opens no port yet.
@@ -239,7 +233,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
   )
   supervised?.(probes)
   const operations = supervised ? undefined : await openOperations(settings.operations, probes)
-  const purge = setInterval(() => void purgeExpired(store, now() - purgeSlack), purgeInterval).unref()
+  const purging = purgeRegularly(store, now)
   const settling = setInterval(() => suspicions.settle(), settleInterval).unref()
   const rotation = signsOutside ? undefined : rotateRegularly(administrationContext, report)
   const signing = adopted.move()
@@ -266,7 +260,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     async close() {
       probes.enter('draining')
       counting.stop()
-      clearInterval(purge)
+      purging.stop()
       clearInterval(rotation)
       clearInterval(settling)
       signing.dispose()
@@ -344,12 +338,4 @@ function rotateRegularly(context: AdministrationContext, report: (report: Report
   }
   void look()
   return setInterval(() => void look(), rotationInterval).unref()
-}
-
-async function purgeExpired(store: Store, before: number): Promise<void> {
-  try {
-    while ((await store.purge({ before, limit: purgeChunk })) >= purgeChunk);
-  } catch {
-    // the store reports its own failures
-  }
 }

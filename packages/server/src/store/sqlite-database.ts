@@ -18,6 +18,8 @@ export async function openDatabase(file: string): Promise<DatabaseSync> {
   const database = new DatabaseSync(file, { timeout: patience, enableForeignKeyConstraints: true })
   try {
     requireSoundSqlite(database)
+    // First: it is decided when the file is made. Emptied pages can be given back then.
+    database.exec('pragma auto_vacuum = incremental')
     database.exec('pragma journal_mode = wal; pragma synchronous = full')
     database.exec(`pragma journal_size_limit = ${longestLog}`)
     const db = new Kysely<unknown>({ dialect: createSqliteDialect(database) })

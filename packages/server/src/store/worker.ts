@@ -1,9 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { Kysely } from 'kysely'
+import { giveBack } from './free-pages.ts'
 import { createChanges } from './full-disk.ts'
 import type { Call, GroupOutcome } from './group.ts'
-import { createReserve } from './reserve.ts'
+import { createReserve, type Reserve } from './reserve.ts'
 import type { Schema } from './schema.ts'
 import { openDatabase } from './sqlite-database.ts'
 import { createSqliteDialect } from './sqlite-dialect.ts'
@@ -63,9 +64,17 @@ async function serve(port: MessagePort, { file, reserve: bytes }: Start): Promis
       process.exit()
     }
     tell({ group: await changes.make(order.calls) })
+    if (order.calls.some(({ verb }) => verb === 'purge')) tidy(database, reserve)
   })
   tell({ ready: true })
   if (!changes.recover()) waitForRoom()
+}
+
+/** Nobody waits for it, and where it fails the next change tells why. */
+function tidy(database: DatabaseSync, reserve: Reserve): void {
+  try {
+    if (reserve.isHeld()) giveBack(database)
+  } catch {}
 }
 
 /** Where the disk is full, a start needs a little of the reserve too. */

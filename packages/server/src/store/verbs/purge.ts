@@ -1,5 +1,5 @@
 import type { Seconds } from '@holdfast/pop'
-import type { Kysely } from 'kysely'
+import { type Kysely, PostgresAdapter } from 'kysely'
 import type { Schema } from '../schema.ts'
 
 /** The longest life that settings and registrations allow an access token. */
@@ -14,8 +14,9 @@ export async function purge(
   db: Kysely<Schema>,
   { before, limit }: { readonly before: Seconds; readonly limit: number },
 ): Promise<number> {
-  const chunk = { before, limit }
-  const late = { before: before - longestAccessToken, limit }
+  const hasOthers = db.getExecutor().adapter instanceof PostgresAdapter
+  const chunk = { before, limit, hasOthers }
+  const late = { ...chunk, before: before - longestAccessToken }
   const deletions = [
     deletionOf(db, 'reference_token', chunk),
     deletionOf(db, 'session', chunk),
@@ -38,16 +39,24 @@ export async function purge(
 interface Chunk {
   readonly before: Seconds
   readonly limit: number
+  /** Other nodes may purge at the same time: each takes rows that no other has, and none waits. */
+  readonly hasOthers: boolean
 }
 
 type Independent = 'reference_token' | 'session' | 'flow' | 'device_authorization' | 'code'
 
-function deletionOf(db: Kysely<Schema>, table: Independent, { before, limit }: Chunk) {
-  const expired = db.selectFrom(table).select('hash').where('expires', '<', before).orderBy('expires').limit(limit)
+function deletionOf(db: Kysely<Schema>, table: Independent, { before, limit, hasOthers }: Chunk) {
+  const expired = db
+    .selectFrom(table)
+    .select('hash')
+    .where('expires', '<', before)
+    .orderBy('expires')
+    .limit(limit)
+    .$if(hasOthers, (query) => query.forUpdate().skipLocked())
   return db.deleteFrom(table).where('hash', 'in', expired)
 }
 
-function ofPushedRequests(db: Kysely<Schema>, { before, limit }: Chunk) {
+function ofPushedRequests(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
   const expired = db
     .selectFrom('pushed_request')
     .select('hash')
@@ -57,10 +66,11 @@ function ofPushedRequests(db: Kysely<Schema>, { before, limit }: Chunk) {
     )
     .orderBy('expires')
     .limit(limit)
+    .$if(hasOthers, (query) => query.forUpdate().skipLocked())
   return db.deleteFrom('pushed_request').where('hash', 'in', expired)
 }
 
-function ofRefreshTokens(db: Kysely<Schema>, { before, limit }: Chunk) {
+function ofRefreshTokens(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
   const expired = db
     .selectFrom('refresh_token')
     .select('hash')
@@ -77,10 +87,11 @@ function ofRefreshTokens(db: Kysely<Schema>, { before, limit }: Chunk) {
     )
     .orderBy('expires')
     .limit(limit)
+    .$if(hasOthers, (query) => query.forUpdate().skipLocked())
   return db.deleteFrom('refresh_token').where('hash', 'in', expired)
 }
 
-function ofAuthorizations(db: Kysely<Schema>, { before, limit }: Chunk) {
+function ofAuthorizations(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
   const expired = db
     .selectFrom('authorization')
     .select('id')
@@ -98,35 +109,62 @@ function ofAuthorizations(db: Kysely<Schema>, { before, limit }: Chunk) {
     )
     .orderBy('expires')
     .limit(limit)
+    .$if(hasOthers, (query) => query.forUpdate().skipLocked())
   return db.deleteFrom('authorization').where('id', 'in', expired)
 }
 
 const followers = ['code', 'refresh_token', 'reference_token', 'device_authorization'] as const
 
-function ofJwtRevocations(db: Kysely<Schema>, { before, limit }: Chunk) {
+function ofJwtRevocations(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
   const expired = db.selectFrom('jwt_revocation').select('jti').where('expires', '<', before)
-  return db.deleteFrom('jwt_revocation').where('jti', 'in', expired.orderBy('expires').limit(limit))
+  return db.deleteFrom('jwt_revocation').where(
+    'jti',
+    'in',
+    expired
+      .orderBy('expires')
+      .limit(limit)
+      .$if(hasOthers, (query) => query.forUpdate().skipLocked()),
+  )
 }
 
-function ofUses(db: Kysely<Schema>, { before, limit }: Chunk) {
+function ofUses(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
   const expired = db.selectFrom('single_use').select(['kind', 'key']).where('expires', '<', before)
-  return db
-    .deleteFrom('single_use')
-    .where(({ eb, refTuple }) =>
-      eb(refTuple('kind', 'key'), 'in', expired.orderBy('expires').limit(limit).$asTuple('kind', 'key')),
-    )
+  return db.deleteFrom('single_use').where(({ eb, refTuple }) =>
+    eb(
+      refTuple('kind', 'key'),
+      'in',
+      expired
+        .orderBy('expires')
+        .limit(limit)
+        .$if(hasOthers, (query) => query.forUpdate().skipLocked())
+        .$asTuple('kind', 'key'),
+    ),
+  )
 }
 
-function ofSigningKeys(db: Kysely<Schema>, { before, limit }: Chunk) {
+function ofSigningKeys(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
   const expired = db
     .selectFrom('signing_key')
     .select('kid')
     .where('stage', '=', 'retired')
     .where('expires', '<', before)
-  return db.deleteFrom('signing_key').where('kid', 'in', expired.orderBy('expires').limit(limit))
+  return db.deleteFrom('signing_key').where(
+    'kid',
+    'in',
+    expired
+      .orderBy('expires')
+      .limit(limit)
+      .$if(hasOthers, (query) => query.forUpdate().skipLocked()),
+  )
 }
 
-function ofAttempts(db: Kysely<Schema>, { before, limit }: Chunk) {
-  const expired = db.selectFrom('attempt').select('key').where('until', '<', before).orderBy('until').limit(limit)
+function ofAttempts(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
+  const expired = db
+    .selectFrom('attempt')
+    .select('key')
+    .where('until', '<', before)
+    .orderBy('until')
+    .limit(limit)
+    .$if(hasOthers, (query) => query.forUpdate().skipLocked())
   return db.deleteFrom('attempt').where('key', 'in', expired)
 }
