@@ -1,4 +1,6 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Child, runInChild } from './child-process.fixture.ts'
 import { acquireOwnership, StoreOwned } from './owner.ts'
@@ -62,6 +64,37 @@ describe('the owner of a database', () => {
     const ownership = await acquireOwnership(file)
     onTestFinished(() => ownership.release())
     await expect(acquireOwnership(file)).rejects.toMatchObject({ pid: process.pid })
+  })
+
+  it('is whoever has the lock, though a stale note names a process that lives', async () => {
+    const file = temporaryFile(onTestFinished)
+    writeFileSync(`${file}.pid`, `${process.ppid}\n`)
+    const ownership = await acquireOwnership(file)
+    onTestFinished(() => ownership.release())
+    expect(readFileSync(`${file}.pid`, 'utf8')).toBe(`${process.pid}\n`)
+  })
+
+  it('of a copy is another than that of the original', async () => {
+    const file = temporaryFile(onTestFinished)
+    const ownership = await acquireOwnership(file)
+    onTestFinished(() => ownership.release())
+    const folder = join(dirname(file), 'copy')
+    mkdirSync(folder)
+    execFileSync('cp', [`${file}.owner`, `${file}.pid`, folder])
+    expect(await contender(join(folder, basename(file))).line()).toBe('owner')
+  })
+
+  it('is the same whatever link leads to the database', async () => {
+    const file = temporaryFile(onTestFinished)
+    writeFileSync(file, '')
+    const folder = join(dirname(file), 'elsewhere')
+    mkdirSync(folder)
+    symlinkSync(file, join(folder, 'link.db'))
+    symlinkSync(dirname(file), join(folder, 'folder'))
+    const ownership = await acquireOwnership(file)
+    onTestFinished(() => ownership.release())
+    expect(await contender(join(folder, 'link.db')).line()).toBe(String(process.pid))
+    expect(await contender(join(folder, 'folder', basename(file))).line()).toBe(String(process.pid))
   })
 
   it('is not named when its note is nonsense', async () => {

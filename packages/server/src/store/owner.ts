@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { isLocked } from './failure.ts'
@@ -30,8 +31,9 @@ export interface Ownership {
  * @throws {@link StoreOwned}
  */
 export async function acquireOwnership(file: string): Promise<Ownership> {
-  const lock = `${file}.owner`
-  const note = `${file}.pid`
+  const place = placeOf(file)
+  const lock = `${place}.owner`
+  const note = `${place}.pid`
   createPrivateFile(lock)
   const database = new DatabaseSync(lock, { timeout: 0 })
   try {
@@ -48,6 +50,19 @@ export async function acquireOwnership(file: string): Promise<Ownership> {
       database.close()
     },
   }
+}
+
+/** Where a file lies, whatever links lead to it: one that is not there yet, by its folder. */
+function placeOf(file: string): string {
+  for (const path of [file, dirname(file)]) {
+    try {
+      const real = realpathSync(path)
+      return path === file ? real : join(real, basename(file))
+    } catch {
+      // It is made later, or its folder is missing too, which is said where the file is made.
+    }
+  }
+  return file
 }
 
 /** A full disk has no room for it: then nobody learns who the owner is, and that is all. */
