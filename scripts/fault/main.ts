@@ -3,6 +3,7 @@ import { createChance } from './chance.ts'
 import { killServer, type Verdict } from './kills.ts'
 import { killPostgres } from './postgres-kills.ts'
 import { cutPower } from './power-loss.ts'
+import { measureStalls } from './stalls.ts'
 import { type Injection, injectAt } from './system-calls.ts'
 
 const help = `Injects faults and checks that nothing which was acknowledged is lost (S1), nothing is used twice (S2), and nothing
@@ -13,6 +14,9 @@ that was used or revoked lives again (S3).
   npm run fault -- powerloss points=5000   what a disk can hold after a power loss, SQLite (needs strace)
   npm run fault -- calls=300               the n-th system call kills the process or fails with EIO, n = 1, 2, ...
                                            (needs strace)
+
+  npm run fault -- stalls rows=1000000     measures a server with a large database while that is purged, backed up,
+                                           checked, read for long and opened
 
   seed=12345   repeats a run: the same moments, the same choices. Each run prints its own.
 
@@ -79,10 +83,31 @@ function render({ injected, acknowledged, unanswered, violations, ready }: Verdi
   ].join('\n')
 }
 
+async function showStalls({ rows = '1000000', seconds = '10' }: Words): Promise<number> {
+  const { bytes, phases, ready } = await measureStalls(Number(rows), Number(seconds), (line) => {
+    process.stderr.write(`${line}\n`)
+  })
+  const table = phases.map(({ name, answered, p50, p99, stall, log }) =>
+    [
+      name.padEnd(30),
+      String(answered).padStart(8),
+      ...[p50, p99, stall].map((each) => each.toFixed(1).padStart(9)),
+      `${(log / 1_048_576).toFixed(1)} MiB`.padStart(12),
+    ].join(''),
+  )
+  process.stdout.write(`database of ${Math.round(bytes / 1_048_576)} MiB
+while                         answered   p50 ms   p99 ms stall ms         log
+${table.join('\n')}
+ready again          p50 ${Math.round(ready[Math.floor(ready.length / 2)] ?? 0)} ms, most ${Math.round(ready.at(-1) ?? 0)} ms
+`)
+  return phases.every(({ answered }) => answered > 0) ? 0 : 1
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const words = Object.fromEntries(
     args.map((word) => word.split('=', 2) as [string, string?]).map(([name, value = '']) => [name, value]),
   )
+  if ('stalls' in words) return await showStalls(words)
   const name = Object.keys(runs).find((each) => each in words)
   const run = name === undefined ? undefined : runs[name]
   if (!run || 'help' in words || '--help' in words) {

@@ -36,7 +36,8 @@ export interface Victim {
   administer(command: string, data: object): Promise<Answer>
 }
 
-const program = fileURLToPath(new URL('../../packages/server/bin/holdfast.js', import.meta.url))
+/** The command line. */
+export const holdfast = fileURLToPath(new URL('../../packages/server/bin/holdfast.js', import.meta.url))
 
 /** Makes the folder ready; starts nothing yet. `change` is merged into the settings. */
 export async function createVictim(folder: string, change: Partial<SettingsInput> = {}): Promise<Victim> {
@@ -58,7 +59,7 @@ export async function createVictim(folder: string, change: Partial<SettingsInput
 
   async function start(): Promise<number> {
     const began = performance.now()
-    const started = spawn(process.execPath, [program, 'serve'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+    const started = spawn(process.execPath, [holdfast, 'serve'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
     child = started
     agent = new Agent({ keepAlive: true, maxSockets: 32 })
     await untilPrints(started, '"event":"listening"')
