@@ -14,7 +14,7 @@ export interface Outcome {
 /** For tests: a client under whose hands connections are kept, as those of browsers and libraries are. */
 export interface Load {
   readonly outcomes: Outcome[]
-  post(form: Form, path?: string): Promise<Outcome>
+  post(form: Form, path?: string, headers?: Readonly<Record<string, string>>): Promise<Outcome>
   /** Sends so many requests a second, whatever comes back, until it is told to stop. */
   run(rate: number, next: () => Promise<unknown>): { stop(): Promise<void> }
   close(): void
@@ -28,10 +28,18 @@ export function createLoad(port: () => number, ca: string, maxSockets = 16): Loa
   const agent = new Agent({ keepAlive: true, maxSockets, ca, servername: 'localhost' })
   const outcomes: Outcome[] = []
 
-  const send = (path: string, body: string): Promise<Omit<Outcome, 'answered'> & { readonly again?: true }> =>
+  const send = (
+    path: string,
+    body: string,
+    more: Readonly<Record<string, string>>,
+  ): Promise<Omit<Outcome, 'answered'> & { readonly again?: true }> =>
     new Promise((resolve) => {
       let sent = performance.now()
-      const headers = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) }
+      const headers = {
+        'content-type': 'application/x-www-form-urlencoded',
+        'content-length': Buffer.byteLength(body),
+        ...more,
+      }
       const options = { host: '127.0.0.1', port: port(), path, method: 'POST', agent, headers }
       const outgoing = request(options, (response) => {
         let text = ''
@@ -52,10 +60,10 @@ export function createLoad(port: () => number, ca: string, maxSockets = 16): Loa
 
   return {
     outcomes,
-    async post(form, path = '/token') {
+    async post(form, path = '/token', more = {}) {
       const body = encodeForm(form)
-      let { again, ...got } = await send(path, body)
-      if (again) ({ again, ...got } = await send(path, body))
+      let { again, ...got } = await send(path, body, more)
+      if (again) ({ again, ...got } = await send(path, body, more))
       const outcome = { answered: performance.now(), ...got }
       outcomes.push(outcome)
       return outcome

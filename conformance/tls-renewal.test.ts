@@ -11,8 +11,13 @@ import {
   issueCertificate,
   x509Of,
 } from '@holdfast/pop/certificates'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { claimsOf, type Harness, startServer } from './harness.ts'
+import { openWire, tokenRequest } from './http-wire.ts'
+import { createLoad } from './load.ts'
+
+/** How long certificates are replaced under load; `HOLDFAST_SECONDS` says otherwise. */
+const seconds = Number(process.env.HOLDFAST_SECONDS ?? 4)
 
 describe('a certificate of the server that is replaced on the disk', () => {
   let server: Harness
@@ -93,6 +98,32 @@ describe('a certificate of the server that is replaced on the disk', () => {
     await expect.poll(() => served(server.publicPort), { timeout: 5000 }).toBe(serialOf(next))
   })
 
+  it('[F19] fails no request when it is replaced each second, and is broken in between', {
+    timeout: 30_000 + 2000 * seconds,
+  }, async () => {
+    const kept = createLoad(() => server.publicPort, authority.certificate)
+    const fresh = createLoad(() => server.publicPort, authority.certificate, 1)
+    const form = { grant_type: 'client_credentials', client_id: 'client', client_secret: 'secret', scope: 'api1' }
+    const running = [
+      kept.run(100, () => kept.post(form)),
+      fresh.run(10, () => fresh.post(form, '/token', { connection: 'close' })),
+    ]
+    const serials = new Set<string | undefined>()
+    for (let second = 0; second < seconds; second++) {
+      write(await newPair())
+      if (second % 4 === 3) writeFileSync(join(directory, 'server.key'), 'not a key')
+      await new Promise((resolve) => setTimeout(resolve, 1000))
+      serials.add(await served(server.publicPort))
+    }
+    for (const each of running) await each.stop()
+    for (const load of [kept, fresh]) {
+      load.close()
+      expect(load.outcomes.filter(({ status }) => status !== 200)).toEqual([])
+      expect(load.outcomes.length).toBeGreaterThan(5 * seconds)
+    }
+    expect(serials.size).toBeGreaterThan(seconds / 3)
+  })
+
   it('[L10] still asks for certificates, and gives no session ticket, on the listener that asks', async () => {
     const socket = connect({
       host: '127.0.0.1',
@@ -108,5 +139,48 @@ describe('a certificate of the server that is replaced on the disk', () => {
     const certificate = await issueCertificate({ subject: 'client', keyType: 'Ed25519' })
     const answer = await server.token({}, { certificate, tls: { ca: authority.certificate } })
     expect(claimsOf(answer.json.access_token).cnf).toEqual({ 'x5t#S256': certificate.thumbprint })
+  })
+})
+
+describe('[F20] a certificate of a client that ends while its connection is kept', () => {
+  let authority: CertificatePair
+  beforeAll(async () => {
+    authority = await createCertificateAuthority({ name: 'Short', keyType: 'P-256' })
+  })
+
+  it('is refused at the next request, by the clock of the machine', async () => {
+    const server = await startServer((settings) => ({
+      ...settings,
+      clients: [
+        ...(settings.clients ?? []),
+        {
+          client_id: 'short',
+          token_endpoint_auth_method: 'tls_client_auth',
+          tls_client_auth_san_dns: 'short.test',
+          trust_group: 'short',
+          scope: 'api1',
+        },
+      ],
+      mutualTls: { ...settings.mutualTls, trustGroups: { short: { ca: authority.certificate } } },
+    }))
+    onTestFinished(() => server.close())
+    const notAfter = Math.floor(Date.now() / 1000) + 3
+    const { certificate, key } = await issueCertificate({
+      subject: 'short',
+      issuer: authority,
+      keyType: 'P-256',
+      dns: ['short.test'],
+      notAfter,
+    })
+    const wire = await openWire(server, 'mutualTls', { cert: certificate, key })
+    onTestFinished(() => void wire.socket.destroy())
+    const ask = async () => {
+      wire.send(tokenRequest({ without: ['content-length'], headers: [`content-length: ${form.length}`], body: form }))
+      return (await wire.answer())?.status
+    }
+    const form = 'grant_type=client_credentials&client_id=short&scope=api1'
+    expect(await ask()).toBe(200)
+    await new Promise((resolve) => setTimeout(resolve, (notAfter + 1) * 1000 - Date.now()))
+    expect(await ask()).toBe(401)
   })
 })
