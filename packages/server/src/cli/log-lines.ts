@@ -15,9 +15,12 @@ const mostWaiting = 1_048_576
 /** So long the last lines may take, in milliseconds. */
 const longestEnd = 1000
 
+/** Lines of so many milliseconds are written together. */
+const together = 10
+
 /**
- * Writes lines to standard output: those of one turn of the event loop together. A process that is killed loses those of
- * its last turn, one that ends by itself none.
+ * Writes lines to standard output, those of a hundredth of a second together. A process that is killed loses those of its
+ * last, one that ends by itself none.
  */
 export function openLines(): Lines {
   const sink = isPiped(1) ? openPipe() : openFile(1)
@@ -31,7 +34,7 @@ export function openLines(): Lines {
   process.on('exit', flush)
   return {
     write(line) {
-      if (pending.push(line) === 1) setImmediate(flush)
+      if (pending.push(line) === 1) setTimeout(flush, together)
     },
     takeLost() {
       const told = lost > 0 && sink.isWell() ? lost : 0
