@@ -57,7 +57,7 @@ async function verifyChain(end: AuditHead, anchors: readonly AuditAnchor[], read
       if (anchors.some(({ number, mac }) => number === link.number && mac !== link.mac))
         return broken(link.number, 'anchor')
       chain = { ...chain, number: link.number, mac: link.mac, first: chain.first ?? link.time, last: link.time }
-      if (link.number === end.number) seal = auditSeal(link, auditKey)
+      if (link.number === end.number && link.mac === end.mac) seal = auditSeal(link, auditKey)
     }
   }
   if (chain.number < end.number) return broken(chain.number + 1, 'missing')

@@ -130,7 +130,10 @@ describe('holdfast audit', () => {
   it.each([
     ["update audit set event = 'signed_in' where number = 2", 'as-1: entry 2 is not the one'],
     ['delete from audit where number = 2', 'as-1: entry 2 is missing'],
-    ['delete from audit where number = 3; update audit_head set number = 2', 'as-1: the log does not end'],
+    [
+      'delete from audit where number = 3; update audit_head set number = 2, mac = (select mac from audit where number = 2)',
+      'as-1: the log does not end',
+    ],
   ])('fails with 1, and names the entry, after %j', async (statement, says) => {
     for (const id of ['shop', 'till', 'page']) await add(id)
     run(statement)
@@ -142,7 +145,9 @@ describe('holdfast audit', () => {
 
   it('refuses to change anything behind an end that somebody has moved', async () => {
     for (const id of ['shop', 'till']) await add(id)
-    run('delete from audit where number = 2; update audit_head set number = 1')
+    run(
+      'delete from audit where number = 2; update audit_head set number = 1, mac = (select mac from audit where number = 1)',
+    )
     const { code, err } = await add('page')
     expect([code, err]).toEqual([69, expect.stringContaining('`holdfast audit verify` says where')])
     const { out } = await holdfast(directory, 'client', 'list', '--json')

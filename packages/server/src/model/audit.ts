@@ -62,10 +62,8 @@ export interface AuditRecord {
   readonly mac: string
 }
 
-/** Where a chain ends: the number of its last link, and a seal over it that only the server can make. */
-export interface AuditHead {
-  readonly node: string
-  readonly number: number
+/** Where a chain ends: its last link, and a seal over it that only the server can make. */
+export interface AuditHead extends Pick<AuditRecord, 'node' | 'number' | 'mac'> {
   readonly seal: string
 }
 

@@ -44,10 +44,11 @@ interface AuditTable {
 /** Where each node's chain ends. */
 interface AuditHeadTable {
   readonly node: string
-  /** Of its last link. */
+  /** Of its last link, as is the mac. */
   readonly number: number
-  /** An `auditSeal`. */
   readonly mac: string
+  /** An `auditSeal`. */
+  readonly seal: string
 }
 
 interface AttemptTable {

@@ -17,6 +17,7 @@ export async function operations({ schema }: Kysely<unknown>): Promise<void> {
     .addColumn('node', 'text', (column) => column.primaryKey().notNull())
     .addColumn('number', 'bigint', required)
     .addColumn('mac', 'text', required)
+    .addColumn('seal', 'text', required)
     .execute()
   await schema
     .createTable('attempt')

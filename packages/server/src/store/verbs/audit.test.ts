@@ -144,7 +144,8 @@ describe('what somebody does to the log who has the database and not the key', (
       { number: 4, problem: 'end' },
     ],
     ['moves the end', 'update audit_head set number = 4', { number: 5, problem: 'end' }],
-    ['changes the seal of the end', "update audit_head set mac = 'x'", { number: 5, problem: 'end' }],
+    ['changes the mac of the end', "update audit_head set mac = 'x'", { number: 5, problem: 'end' }],
+    ['changes the seal of the end', "update audit_head set seal = 'x'", { number: 5, problem: 'end' }],
     ['takes the end away', 'delete from audit_head', { number: 5, problem: 'end' }],
   ]
 
@@ -201,7 +202,7 @@ describe('a link that was noted elsewhere', () => {
     await fill(temporary, 1)
     const [noted] = await verify(temporary)
     await temporary.run(
-      'delete from audit where number = 4; update audit_head set number = 3, mac = (select mac from kept)',
+      'delete from audit where number = 4; update audit_head set number = 3, mac = (select mac from kept), seal = (select seal from kept)',
     )
     expect(await faultOf(temporary)).toEqual([])
     expect(await faultOf(temporary, noted && [noted])).toEqual([{ node: 'one', number: 4, problem: 'anchor' }])

@@ -48,18 +48,17 @@ export async function audited(db: Kysely<Schema>, { verb, data, audit }: Audited
  */
 export async function recordAudit(db: Kysely<Schema>, { key, node, time, event, ...rest }: AuditStamp): Promise<void> {
   const before = (await takeEnd(db, node)) ?? (await beginChain(db, node))
-  const previous = await findMac(db, before)
-  if (before.number > 0 && before.seal !== auditSeal({ ...before, mac: previous }, key))
+  if (before.number > 0 && before.seal !== auditSeal(before, key))
     throw new StoreUnavailable(`The audit log of the node ${node} was changed: \`holdfast audit verify\` says where.`)
   const link = { node, number: before.number + 1, time, event, entry: JSON.stringify(rest) }
-  const mac = auditMac(link, previous, key)
+  const mac = auditMac(link, before.mac, key)
   await db
     .insertInto('audit')
     .values({ ...link, mac })
     .execute()
   await db
     .updateTable('audit_head')
-    .set({ mac: auditSeal({ ...link, mac }, key) })
+    .set({ mac, seal: auditSeal({ ...link, mac }, key) })
     .where('node', '=', node)
     .execute()
 }
@@ -70,21 +69,16 @@ async function takeEnd(db: Kysely<Schema>, node: string): Promise<AuditHead | un
     .updateTable('audit_head')
     .set(({ eb }) => ({ number: eb('number', '+', 1) }))
     .where('node', '=', node)
-    .returning(['node', 'number', 'mac as seal'])
+    .returningAll()
     .executeTakeFirst()
   return after && { ...after, number: after.number - 1 }
 }
 
 async function beginChain(db: Kysely<Schema>, node: string): Promise<AuditHead> {
-  const beginning = { node, number: 0, mac: '' }
+  const beginning = { node, number: 0, mac: '', seal: '' }
   const insert = db.insertInto('audit_head').values(beginning)
   await insert.onConflict((conflict) => conflict.doNothing()).execute()
-  return (await takeEnd(db, node)) ?? { node, number: 0, seal: '' }
-}
-
-async function findMac(db: Kysely<Schema>, { node, number }: AuditHead): Promise<string> {
-  const link = db.selectFrom('audit').select('mac').where('node', '=', node).where('number', '=', number)
-  return (await link.executeTakeFirst())?.mac ?? ''
+  return (await takeEnd(db, node)) ?? beginning
 }
 
 /** Lists the links of one node's chain after a number. */
@@ -106,15 +100,17 @@ export async function listAuditHeads(db: Kysely<Schema>): Promise<readonly Audit
         .unionAll(from.selectFrom('chain').select(nextNode).where('chain.node', 'is not', null)),
     )
     .selectFrom('audit_head')
-    .select(['node', 'number', 'mac as seal'])
+    .select(['node', 'number', 'mac', 'seal'])
     .unionAll(({ selectFrom }) =>
       selectFrom('chain')
-        .select(['chain.node', sql<number>`0`.as('number'), sql<string>`''`.as('seal')])
+        .select(['chain.node', sql<number>`0`.as('number'), nothing.as('mac'), nothing.as('seal')])
         .where('chain.node', 'is not', null)
         .where('chain.node', 'not in', selectFrom('audit_head').select('audit_head.node')),
     )
     .orderBy('node')
     .execute()
 }
+
+const nothing = sql<string>`''`
 
 const nextNode = sql<string>`(select min(node) from audit where node > chain.node)`.as('node')
