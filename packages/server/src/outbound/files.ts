@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
@@ -90,6 +91,8 @@ function readListener(listener: Listener, where: string, directory: string): Lis
 function requirePair(cert: string, key: string, where: string): void {
   try {
     createSecureContext({ cert, key })
+    // An empty text is no key, and stops nobody above.
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) throw new Error('the key is of another one')
   } catch (cause) {
     throw new SettingsError(
       `${where}: certificate and key cannot be used (${messageOf(cause)}). Write PEM files of a pair.`,
