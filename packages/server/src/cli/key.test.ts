@@ -60,6 +60,12 @@ describe('holdfast key reseal', () => {
     expect(existsSync(file('missing.key'))).toBe(false)
   })
 
+  it('rotation says when APIs may not know the key yet that signs now', async () => {
+    write(swapped)
+    const { code, err } = await holdfast(directory, 'key', 'rotate')
+    expect([code, err]).toEqual([0, expect.stringContaining('less than a minute ago')])
+  })
+
   it('leaves nothing that needs the old key', async () => {
     renameSync(file('holdfast.db.key'), file('kept.key'))
     write({ encryptionKey: 'fresh.key' })

@@ -35,6 +35,7 @@ export function defineKey(command: Command, terminal: Terminal): void {
       const data = algorithm === undefined ? {} : { algorithm }
       const { rotated, keys } = await administering(config, ({ administer }) => administer('key-rotate', data))
       terminal.out(json ? JSON.stringify({ rotated, keys }, null, 2) : render(keys, terminal))
+      if (keys.some(isHardlyKnown)) terminal.note(hardlyKnown)
     })
 
   command
@@ -70,6 +71,14 @@ keys.otherEncryptionKeys until this says that nothing is left.`,
       terminal.out(json ? JSON.stringify(result, null, 2) : renderResealing(result))
     })
 }
+
+/** APIs with our guard ask for the keys every half minute. */
+function isHardlyKnown({ stage, created = 0 }: ShownKey): boolean {
+  return stage === 'active' && created > systemNow() - 60
+}
+
+const hardlyKnown =
+  'A key that signs now was published less than a minute ago: APIs that do not know it yet decline its tokens for up to 30 seconds.'
 
 function renderResealing({ resealed, left, encryptionKey }: Resealing): string {
   const done = `Sealed again: ${resealed}. The key is ${encryptionKey}.`
