@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
@@ -42,6 +43,8 @@ export interface Bench extends Pace {
   readonly load: Child
   /** Of the client, and of the CA of the servers. */
   readonly pair: { readonly ca: string; readonly cert: string; readonly key: string }
+  /** The file of the key under which databases seal what is secret. */
+  readonly encryptionKey: string
   /** Makes an empty folder. */
   createFolder(name: string): string
   /** Starts a server on a free port. */
@@ -75,6 +78,7 @@ export async function createBench(folder: string, pace: Pace): Promise<Bench> {
   return {
     ...pace,
     pair,
+    encryptionKey: place('holdfast.key'),
     load: await startLoad(1),
     startLoad,
     createFolder(name) {
@@ -158,6 +162,7 @@ async function makeMaterials(place: (name: string) => string): Promise<Bench['pa
     'server.key': server.key,
     'client.pem': certificate,
     'client.key': key,
+    'holdfast.key': randomBytes(32).toString('base64url'),
   }
   for (const [name, text] of Object.entries(files)) writeFileSync(place(name), text, { mode: 0o600 })
   return { ca: authority.certificate, cert: certificate, key }

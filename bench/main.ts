@@ -10,8 +10,12 @@ import { dpopGuard, guard } from './runs/guard.ts'
 import { introspection } from './runs/introspection.ts'
 import { dpopIssuance, dpopStore, issuance, reference } from './runs/issuance.ts'
 import { memory } from './runs/memory.ts'
+import { purge } from './runs/purge.ts'
+import { redis } from './runs/redis.ts'
+import { scale, scalePostgres } from './runs/scale.ts'
+import { workers } from './runs/workers.ts'
 
-/** What is measured, in this order. One that needs what this machine lacks throws {@link LeftOut}. */
+/** What is measured, in this order. */
 const usual = {
   issuance: one('issuance', issuance),
   guard: one('guard', guard),
@@ -24,7 +28,13 @@ const usual = {
 } satisfies Runs
 
 /** These take minutes each, or a database server: by name, or with --all. */
-const heavy = {} satisfies Runs
+const heavy = {
+  redis: one('redis', redis),
+  workers,
+  scale,
+  'scale-postgres': scalePostgres,
+  purge: one('purge', purge),
+} satisfies Runs
 
 type Runs = Readonly<Record<string, (bench: Bench) => Promise<Readonly<Record<string, Result>>>>>
 

@@ -1,8 +1,10 @@
 import type { SettingsInput } from 'holdfast'
 import { api, caller, client, dpopClient, type Materials, referenceClient } from './target.ts'
 
+type Given = Pick<Materials, 'port' | 'certificate' | 'key' | 'settings'>
+
 /** The settings of Holdfast in every comparison. */
-export function settingsOf({ port, certificate, key, settings }: Materials): SettingsInput {
+export function settingsOf({ port, certificate, key, settings }: Given): SettingsInput {
   const common = { token_endpoint_auth_method: 'client_secret_post' } as const
   const bound = { ...common, tls_client_certificate_bound_access_tokens: true }
   return {

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -36,8 +36,11 @@ function allListen(): Promise<void> {
 
 /** Of the command and what it started. */
 function usage(): Usage {
-  const text = execFileSync('ps', ['--ppid', String(child.pid), '-o', 'pid='], { encoding: 'utf8' })
-  const all = [child.pid, ...text.split(/\s+/).filter(Boolean)].map((pid) => usageOf(Number(pid)))
+  const started = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+  const all = [child.pid, ...started].map((pid) => usageOf(Number(pid)))
   return { cpu: all.reduce((sum, { cpu }) => sum + cpu, 0), memory: all.reduce((sum, { memory }) => sum + memory, 0) }
 }
 
