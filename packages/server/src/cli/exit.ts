@@ -1,7 +1,7 @@
 /** What the exit codes mean. `holdfast --help` prints this table. */
 export const exitCodes = [
   [0, 'done'],
-  [1, 'refused, or failed: by the server, by the API, or a theft succeeded'],
+  [1, 'refused, or failed: by the server, by the API, a theft succeeded, or the audit log was changed'],
   [2, 'the command line is wrong'],
   [66, 'a file cannot be read, or does not hold what it should'],
   [69, 'unavailable: no server there, or the port or the database is taken'],
