@@ -14,7 +14,7 @@ export interface Verdict {
   /** How often something was done to the server. */
   readonly injected: number
   readonly acknowledged: number
-  /** Asked, and not answered: those that a fault has hit. */
+  /** What may have happened or not: a fault has hit it, or what followed from it. */
   readonly unanswered: number
   readonly violations: readonly string[]
   /** Milliseconds until the server has answered again, in order of size. */

@@ -75,7 +75,7 @@ function render({ injected, acknowledged, unanswered, violations, ready }: Verdi
   return [
     `faults injected      ${injected}`,
     `acknowledged         ${acknowledged}`,
-    ...(unanswered > 0 ? [`not answered         ${unanswered}`] : []),
+    ...(unanswered > 0 ? [`in doubt             ${unanswered}`] : []),
     `violations           ${violations.length}`,
     ...(ready.length > 0 ? [`ready again          p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`] : []),
     `took                 ${Math.round(seconds)} s`,

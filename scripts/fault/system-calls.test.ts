@@ -1,6 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { requirePrograms } from '../../conformance/requires.ts'
+import { settings } from './families.ts'
 import { type Injected, type Injection, injectAt, mayTrace } from './system-calls.ts'
+import { createVictim } from './victim.ts'
+import { askDatabase } from './witnesses.ts'
 
 /** Each of these calls, two at a time. */
 async function injectAll(injection: Injection, calls: readonly number[]): Promise<readonly Injected[]> {
@@ -36,6 +42,38 @@ requirePrograms('strace')('[F05] a disk that fails once', () => {
     const injected = await injectAll({ does: 'fail', at }, few)
     expect(injected.flatMap(({ violations }) => violations)).toEqual([])
     expect(injected.filter(({ hasFired }) => hasFired).length).toBeGreaterThan(2)
+  })
+})
+
+requirePrograms('strace')('[F05] holdfast serve, whose disk fails once', () => {
+  it.skipIf(!mayTrace)('acknowledges nothing more, and ends with 69 within a second', { timeout: 60_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-fault-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    const victim = await createVictim(folder, settings)
+    await victim.start()
+    await victim.stop()
+    onTestFinished(() => victim.kill())
+    const log = `${victim.database}-wal`
+    await victim.start([
+      ...['strace', '-D', '-f', '-qq', '-o', join(folder, 'trace'), '-P', log],
+      ...['-e', 'trace=fsync', '-e', 'inject=fsync:error=EIO:when=4'],
+    ])
+    const ask = () =>
+      victim
+        .post('/token', { grant_type: 'client_credentials', client_id: 'machine', client_secret: 'secret' })
+        .then(({ status, json }) => ({ status, token: String(json.access_token) }))
+        .catch(() => ({ status: 0, token: '' }))
+    const tokens: string[] = []
+    let answer = await ask()
+    for (; answer.status === 200; answer = await ask()) tokens.push(answer.token)
+    const failed = performance.now()
+    expect([503, 0]).toContain(answer.status)
+    expect(await victim.ended()).toBe(69)
+    expect(performance.now() - failed).toBeLessThan(1000)
+    const database = askDatabase(victim.database)
+    onTestFinished(database.close)
+    for (const token of tokens) expect(await database.isThere(`token ${token}`)).toBe(true)
+    expect(database.damage()).toEqual([])
   })
 })
 

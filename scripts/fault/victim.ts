@@ -20,10 +20,16 @@ export interface Answer {
 /** The real `holdfast serve` in a folder of its own, over TLS: what is killed and started again. */
 export interface Victim {
   readonly database: string
-  /** Starts it. @returns milliseconds until it has answered a request */
-  start(): Promise<number>
+  /**
+   * Starts it.
+   * @param wrapper what runs it, such as a tracer, in the same process
+   * @returns milliseconds until it has answered a request
+   */
+  start(wrapper?: readonly string[]): Promise<number>
   /** Kills it as the kernel does when memory is short, and waits until it is gone. */
   kill(): Promise<void>
+  /** Waits until it has ended by itself. @returns its exit code */
+  ended(): Promise<number | null>
   /** Lets it finish. @returns its exit code */
   stop(): Promise<number | null>
   /** Posts a form. Rejects when the server goes away before it has answered. */
@@ -57,14 +63,20 @@ export async function createVictim(folder: string, change: Partial<SettingsInput
   let child: ChildProcess | undefined
   let agent = new Agent()
 
-  async function start(): Promise<number> {
+  async function start(wrapper: readonly string[] = []): Promise<number> {
     const began = performance.now()
-    const started = spawn(process.execPath, [holdfast, 'serve'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+    const [command = '', ...rest] = [...wrapper, process.execPath, holdfast, 'serve']
+    const started = spawn(command, rest, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
     child = started
     agent = new Agent({ keepAlive: true, maxSockets: 32 })
     await untilPrints(started, '"event":"listening"')
     await send({ ...place, agent, method: 'GET', path: '/.well-known/openid-configuration' })
     return performance.now() - began
+  }
+
+  async function ended(): Promise<number | null> {
+    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    return child?.exitCode ?? null
   }
 
   async function end(signal: NodeJS.Signals): Promise<number | null> {
@@ -80,6 +92,7 @@ export async function createVictim(folder: string, change: Partial<SettingsInput
   return {
     database: join(folder, 'holdfast.db'),
     start,
+    ended,
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
     post: (path, form) =>

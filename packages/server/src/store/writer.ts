@@ -31,7 +31,7 @@ export class Writer {
   #running: readonly Waiting[] = []
   #ended: StoreUnavailable | undefined
   #idle: (() => void) | undefined
-  #complained = Number.NEGATIVE_INFINITY
+  readonly #told = new Map<string, number>()
 
   private constructor(worker: Worker, report: (report: Report) => void, limit: number) {
     this.#worker = worker
@@ -133,20 +133,20 @@ export class Writer {
   }
 
   #refuse(refused: readonly Waiting[], cause: string): void {
-    this.#complain(cause)
+    this.#tellRarely({ level: 'warn', event: 'store_refused_changes', cause })
     for (const { reject } of refused) reject(new StoreUnavailable(`The database refuses changes: ${cause}`))
   }
 
   #tellRoom(hasRoom: boolean): void {
     if (hasRoom) this.#report({ level: 'info', event: 'store_has_room' })
-    else this.#report({ level: 'error', event: 'store_full' })
+    else this.#tellRarely({ level: 'error', event: 'store_full' })
   }
 
-  #complain(cause: string): void {
+  #tellRarely(report: Report): void {
     const now = performance.now()
-    if (now - this.#complained < reportInterval) return
-    this.#complained = now
-    this.#report({ level: 'warn', event: 'store_refused_changes', cause })
+    if (now - (this.#told.get(report.event) ?? Number.NEGATIVE_INFINITY) < reportInterval) return
+    this.#told.set(report.event, now)
+    this.#report(report)
   }
 
   #fail(cause: string): void {
