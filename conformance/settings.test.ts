@@ -147,7 +147,7 @@ const whole = {
   store: { postgres: 'postgres://holdfast@db.test/holdfast', connections: 5 },
   replay: { redis: ['rediss://one.test:6379', 'rediss://other.test:6379'], cluster: true },
   operations: { port: 9464, host: 'localhost' },
-  keys: { encryptionKey: 'holdfast.key', otherEncryptionKeys: ['former.key'], rotateEvery: 30 },
+  keys: { encryptionKey: 'holdfast.key', otherEncryptionKeys: ['former.key'], rotateEvery: 30, signer: 'application' },
   revocation: { jwt: true },
   outbound: { allow: ['keys.test'], ca: certificate, allowPrivateAddresses: true },
   node: 'one.as.test',

@@ -3,6 +3,8 @@
 //   vault secrets enable transit && vault write -f transit/keys/tokens type=ecdsa-p256
 //   VAULT_ADDR=https://vault.example.com:8200 VAULT_TOKEN=... node examples/signer-vault.ts holdfast.json
 //
+// With `keys: { "signer": "application" }` in the settings the command line knows of it too.
+//
 // The token needs `update` on transit/sign/tokens and `read` on transit/keys/tokens. Each version of the key is a key of
 // ours: `vault write -f transit/keys/tokens/rotate` makes the next one, which signs a minute later, when APIs know it.
 // `vault write transit/keys/tokens/config min_decryption_version=2` takes the first one away: an hour after the rotation

@@ -13,7 +13,7 @@ import {
 import { type Administration, createAdministration } from './administration/administration.ts'
 import type { AdministrationContext } from './administration/administration-context.ts'
 import { rotateOldKeys } from './administration/keys.ts'
-import { adoptSigner } from './administration/outside-signer.ts'
+import { absentSigner, adoptSigner } from './administration/outside-signer.ts'
 import { namesOfOutdated } from './administration/resealing.ts'
 import { createSealing } from './administration/sealing.ts'
 import { deriveKey, ensureServerSecret } from './administration/server-secret.ts'
@@ -211,7 +211,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     },
   }
   const onClientsChanged = () => clients.forget()
-  const signsOutside = parts.signer !== undefined
+  const signsOutside = parts.signer !== undefined || settings.keys.signer === 'application'
   const own = { settings, store, signer, signsOutside, sealing, secret }
   const administrationContext = { ...own, now, random, auditKey, audit: naming(operator, audit), onClientsChanged }
   const administration = createAdministration(administrationContext)
@@ -248,6 +248,10 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
     issuer: settings.issuer,
     administration,
     async listen() {
+      if (signer === absentSigner)
+        throw new SettingsError(
+          'keys.signer: is "application", and no application brings one. Start the server from there, or write own.',
+        )
       // One that opens late would escape close(): all are waited for before the first failure is told.
       const outcomes = await Promise.allSettled([...listeners, ...management].map((each) => each.listen()))
       const failed = outcomes.find((outcome) => outcome.status === 'rejected')
@@ -311,6 +315,7 @@ async function openSigner({
   sealing,
   now,
 }: Pick<AdministrationContext, 'settings' | 'store' | 'sealing' | 'now'>): Promise<Signer> {
+  if (settings.keys.signer === 'application') return absentSigner
   await ensureSigningKeys(store, signingAlgorithmsOf(settings), sealing, now())
   return await createSigner({ store, sealing })
 }

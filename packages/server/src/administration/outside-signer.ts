@@ -121,6 +121,15 @@ export async function adoptSigner(signer: OutsideSigner, context: AdoptionContex
   }
 }
 
+/** Stands for the signer of an application in commands that run without that. */
+export const absentSigner: Signer = {
+  active() {
+    throw new SignerUnavailable('The application that has the signing keys is not here.')
+  },
+  published: () => [],
+  reload: async () => {},
+}
+
 const probed = new TextEncoder().encode('Holdfast asks whether the signer is back.')
 
 async function firstKeys(signer: OutsideSigner, now: Seconds): Promise<readonly PublishedKey[]> {

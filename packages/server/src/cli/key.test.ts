@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freeBase, holdfast, origin, start, stop, untilPrints } from './command-line.fixture.ts'
 
@@ -73,5 +75,41 @@ describe('holdfast key reseal', () => {
     write({ encryptionKey: 'kept.key' })
     const { code, err } = await holdfast(directory, 'key', 'list')
     expect([code, err]).toEqual([78, expect.stringContaining('keys.encryptionKey')])
+  })
+})
+
+describe('holdfast key, where the application brings its signer', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-'))
+  beforeAll(async () => {
+    const base = await freeBase()
+    await holdfast(directory, 'cert', 'ca', '--name', 'as', '--out', 'as')
+    const listener = { port: base + 1, host: 'localhost', certificate: 'as.pem', key: 'as.key' }
+    const settings = {
+      issuer: origin(base + 1),
+      layout: 'single',
+      listen: { public: listener },
+      apis: [{ identifier: 'https://api.example.com', scopes: ['api1'] }],
+      keys: { signer: 'application' },
+    }
+    writeFileSync(join(directory, 'holdfast.yaml'), JSON.stringify(settings))
+  })
+  afterAll(() => {
+    process.chdir(home)
+    rmSync(directory, { recursive: true, force: true })
+  })
+
+  it('leaves signing keys alone; clients can be added', async () => {
+    expect((await holdfast(directory, 'client', 'add', 'shop', '--scope', 'api1')).code).toBe(0)
+    const { code, err } = await holdfast(directory, 'key', 'rotate')
+    expect([code, err]).toEqual([1, expect.stringContaining('the application brings its own signer')])
+    const database = new DatabaseSync(join(directory, 'holdfast.db'), { readOnly: true })
+    expect(database.prepare('select count(*) as count from signing_key').get()).toEqual({ count: 0 })
+    database.close()
+  })
+
+  it('serves only from the application: exit 78', async () => {
+    const server = start(directory, 'serve')
+    const [code] = await once(server, 'exit')
+    expect(code).toBe(78)
   })
 })

@@ -244,6 +244,12 @@ export const settingsSchema = z.strictObject({
         .union([z.int().min(1).max(3650), z.literal('never')])
         .default(90)
         .describe('Days after which the next signing key takes over by itself, or never.'),
+      signer: z
+        .enum(['own', 'application'])
+        .default('own')
+        .describe(
+          '`application`: the application brings its signer; commands that run without it leave signing keys alone, and `serve` does not start.',
+        ),
     })
     .prefault({}),
   revocation: z

@@ -33,11 +33,11 @@ export function readFiles(settings: Settings, directory: string): Settings {
 
 function readStore(
   store: Settings['store'],
-  { encryptionKey, otherEncryptionKeys, rotateEvery }: Settings['keys'],
+  { encryptionKey, otherEncryptionKeys, ...rest }: Settings['keys'],
   directory: string,
 ): Pick<Settings, 'store' | 'keys'> {
   const keys = {
-    rotateEvery,
+    ...rest,
     otherEncryptionKeys: otherEncryptionKeys.map((each) => resolve(directory, each)),
     ...(encryptionKey !== undefined && { encryptionKey: resolve(directory, encryptionKey) }),
   }

@@ -50,7 +50,7 @@ describe('several encryption keys', () => {
   const write = (file: string, byte: number) => writeFileSync(file, Buffer.alloc(32, byte).toString('base64url'))
   const files = () => {
     const encryptionKey = temporaryFile(onTestFinished)
-    return { encryptionKey, otherEncryptionKeys: [`${encryptionKey}.other`], rotateEvery: 90 }
+    return { encryptionKey, otherEncryptionKeys: [`${encryptionKey}.other`], rotateEvery: 90, signer: 'own' as const }
   }
 
   it('are read in their order', () => {
