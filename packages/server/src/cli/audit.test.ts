@@ -69,6 +69,20 @@ describe('holdfast audit', () => {
     expect(out.indexOf('client shop')).toBeLessThan(out.indexOf('client till'))
   })
 
+  it('shows what somebody sent on the line where it belongs, and nothing that moves the cursor', async () => {
+    await add('shop')
+    const entry = JSON.stringify({ client: 'till\n2027-01-01 00:00:00  client_added \u001b[2J' })
+    run(`insert into audit values ('as-1', 2, 1, 'attack_suspected', '${entry}', ''); update audit_head set number = 2`)
+    const { out } = await audit('list')
+    expect(
+      out
+        .trimEnd()
+        .split('\n')
+        .filter((line) => /^\d{4}-/.test(line)),
+    ).toHaveLength(2)
+    expect(out).not.toContain('\u001b')
+  })
+
   it('shows no more than is asked for', async () => {
     await add('shop')
     await add('till')

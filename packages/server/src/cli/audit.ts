@@ -192,16 +192,21 @@ function renderEntries(entries: readonly ShownAudit[], { columns, style }: Termi
   const isOne = new Set(entries.map(({ node }) => node)).size === 1
   const rows = entries.map(({ time, node, event, actor, number: _, mac: __, ...about }) => [
     localTime(time),
-    ...(isOne ? [] : [harmless(node)]),
-    suspicious.has(event) ? style.bad(event) : harmless(event),
-    harmless(String(actor ?? '')),
-    harmless(renderAbout(about)),
+    ...(isOne ? [] : [plain(node)]),
+    suspicious.has(event) ? style.bad(event) : plain(event),
+    plain(String(actor ?? '')),
+    plain(renderAbout(about)),
   ])
   const head = ['when', ...(isOne ? [] : ['node']), 'event', 'who', 'about'].map(style.dim)
   return renderTable([head, ...rows], columns)
 }
 
-/** `client shop  address 192.0.2.1  scope "api1"` */
+/** On one line: what somebody sent must not look like an entry of its own. */
+function plain(text: string): string {
+  return harmless(text).replace(/\s/g, ' ')
+}
+
+/** `client shop, address 192.0.2.1, scope api1` */
 function renderAbout({ details, ...members }: Readonly<Record<string, unknown>>): string {
   return [...Object.entries(members), ...Object.entries(details ?? {})]
     .map(
