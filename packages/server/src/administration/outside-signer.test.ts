@@ -140,6 +140,35 @@ describe('a signer of the application', () => {
     expect(world.reports).toEqual([])
   })
 
+  it.each([
+    [
+      'says that it has none',
+      () => {
+        throw new Error('not read yet')
+      },
+    ],
+    ['gives one for another algorithm', (key: ActiveKey) => ({ ...key, algorithm: 'EdDSA' }) as const],
+  ])('is not there when it is asked for its key and %s', async (_, broken) => {
+    const { world, signer } = createWorld()
+    let isBroken = false
+    const active: OutsideSigner['active'] = (algorithm) =>
+      isBroken ? broken(signer.active(algorithm)) : signer.active(algorithm)
+    const adopted = await adopt({ ...signer, active }, world)
+    isBroken = true
+    expect(() => adopted.active('ES256')).toThrow(SignerUnavailable)
+  })
+
+  it('that was away when the server closed is asked no more', async () => {
+    const { world, signer } = createWorld()
+    const adopted = await adopt(signer, world)
+    world.sign = () => Promise.reject(new Error('away'))
+    for (let tries = 0; tries < 3; tries++) await expect(signature(adopted)).rejects.toThrow()
+    const asked = world.signed
+    adopted[Symbol.dispose]()
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(world.signed).toBe(asked)
+  })
+
   it('is asked for new keys every 15 seconds; while it cannot say, those that were known serve', async () => {
     const { world, signer } = createWorld()
     const adopted = await adopt(signer, world)

@@ -87,12 +87,13 @@ export async function adoptSigner(signer: OutsideSigner, context: AdoptionContex
   /** Asks for a signature that is no token, until there is one. */
   function probe(algorithm: SigningAlgorithm): void {
     setTimeout(async () => {
+      if (!failures.has(algorithm)) return
       try {
-        await attempt(signer.active(algorithm), probed)
+        await attempt(activeKey(signer, algorithm), probed)
         failures.delete(algorithm)
         report({ level: 'info', event: 'signer_available', seen: algorithm })
       } catch {
-        if (failures.has(algorithm)) probe(algorithm)
+        probe(algorithm)
       }
     }, probeInterval).unref()
   }
@@ -110,7 +111,7 @@ export async function adoptSigner(signer: OutsideSigner, context: AdoptionContex
     active(algorithm) {
       if ((failures.get(algorithm) ?? 0) >= mostFailures)
         throw new SignerUnavailable('The signer has failed, and is not back yet.')
-      return wrap(signer.active(algorithm))
+      return wrap(activeKey(signer, algorithm))
     },
     published: () => published,
     reload,
@@ -118,6 +119,17 @@ export async function adoptSigner(signer: OutsideSigner, context: AdoptionContex
       clearInterval(reloading)
       failures.clear()
     },
+  }
+}
+
+/** @throws {@link SignerUnavailable} */
+function activeKey(signer: OutsideSigner, algorithm: SigningAlgorithm): ActiveKey {
+  try {
+    const key = signer.active(algorithm)
+    if (key.algorithm === algorithm) return key
+    throw new Error(`The signer gives a key for ${key.algorithm} where one for ${algorithm} is asked for.`)
+  } catch (cause) {
+    throw new SignerUnavailable(`The signer has no key for ${algorithm}.`, { cause })
   }
 }
 
@@ -160,7 +172,7 @@ function requireKeys(signer: OutsideSigner, published: readonly PublishedKey[], 
       throw new SettingsError(
         `signer: has no key for ${algorithm}, which accessTokens, apis or clients ask for. Write one of: ${signer.algorithms.join(', ')}.`,
       )
-    const { kid } = signer.active(algorithm)
+    const { kid } = activeKey(signer, algorithm)
     if (!published.some((each) => each.kid === kid && each.algorithm === algorithm))
       throw new SettingsError(`signer: does not publish the key ${kid} with which it signs ${algorithm}.`)
   }
