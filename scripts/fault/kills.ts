@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,6 +19,8 @@ export interface Verdict {
   readonly violations: readonly string[]
   /** Milliseconds until the server has answered again, in order of size. */
   readonly ready: readonly number[]
+  /** Where the database and the history are kept, when something was violated. */
+  readonly kept?: string
 }
 
 /** How much of what was acknowledged last is asked of the server after each start. The database is asked everything. */
@@ -35,6 +37,7 @@ export async function killServer(
 ): Promise<Verdict> {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-fault-'))
   const victim = await createVictim(folder, settings)
+  let isKept = false
   try {
     const families = await plantFamilies(victim.database, 500 + kills * 120)
     const load = createLoad(victim, families, chance)
@@ -53,11 +56,17 @@ export async function killServer(
     const database = askDatabase(victim.database)
     violations.push(...database.damage(), ...(await findViolations(load.operations, database)))
     database.close()
-    return verdictOf(kills, load.operations, violations, ready)
+    isKept = violations.length > 0
+    if (isKept) writeHistory(join(folder, 'history.jsonl'), load.operations)
+    return { ...verdictOf(kills, load.operations, violations, ready), ...(isKept && { kept: folder }) }
   } finally {
     await victim.kill()
-    rmSync(folder, { recursive: true, force: true })
+    if (!isKept) rmSync(folder, { recursive: true, force: true })
   }
+}
+
+function writeHistory(file: string, operations: readonly Operation[]): void {
+  writeFileSync(file, operations.map((each) => `${JSON.stringify(each)}\n`).join(''))
 }
 
 async function underLoad(victim: Victim, load: Load, milliseconds: number): Promise<void> {

@@ -70,7 +70,7 @@ function progress(line: string): void {
   }
 }
 
-function render({ injected, acknowledged, unanswered, violations, ready }: Verdict, seconds: number): string {
+function render({ injected, acknowledged, unanswered, violations, ready, kept }: Verdict, seconds: number): string {
   const at = (share: number) => Math.round(ready[Math.min(ready.length - 1, Math.floor(ready.length * share))] ?? 0)
   return [
     `faults injected      ${injected}`,
@@ -80,6 +80,7 @@ function render({ injected, acknowledged, unanswered, violations, ready }: Verdi
     ...(ready.length > 0 ? [`ready again          p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`] : []),
     `took                 ${Math.round(seconds)} s`,
     ...violations.slice(0, 20).map((each) => `  ${each}`),
+    ...(kept === undefined ? [] : [`history and database ${kept}`]),
   ].join('\n')
 }
 
@@ -110,7 +111,9 @@ async function main(args: readonly string[]): Promise<number> {
   if ('stalls' in words) return await showStalls(words)
   const name = Object.keys(runs).find((each) => each in words)
   const run = name === undefined ? undefined : runs[name]
-  if (!run || 'help' in words || '--help' in words) {
+  const amounts = [words.kills, words.calls, words.points, words.rows, words.seed]
+  const areCounts = amounts.every((each) => each === undefined || /^[1-9]\d*$/.test(each))
+  if (!run || !areCounts || 'help' in words || '--help' in words) {
     process.stdout.write(`${help}\n`)
     return '--help' in words || 'help' in words ? 0 : 2
   }
