@@ -15,6 +15,9 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { api, freePort, type Harness, startServer } from './harness.ts'
 
+/** Where copies of the API find each other. */
+const place = Symbol.for('opentelemetry.js.api.1')
+
 const exporter = new InMemorySpanExporter()
 const SERVER = 1
 const CLIENT = 2
@@ -24,11 +27,11 @@ const ERROR = 2
  * An SDK takes part only where its copy of the API is not older than ours. This one is, in this repository, by a minor
  * version that changes nothing of what is used here.
  */
-const alignment = `globalThis[Symbol.for('opentelemetry.js.api.1')].version=${JSON.stringify(versionOfApi())}`
+const alignment = `const registered=globalThis[Symbol.for('opentelemetry.js.api.1')];if(registered)Reflect.set(registered,'version',${JSON.stringify(versionOfApi())})`
 
 beforeAll(() => {
   new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register()
-  const registered: unknown = Reflect.get(globalThis, Symbol.for('opentelemetry.js.api.1'))
+  const registered: unknown = Reflect.get(globalThis, place)
   Reflect.set(registered as object, 'version', versionOfApi())
 })
 beforeEach(() => exporter.reset())
@@ -137,6 +140,20 @@ describe('spans of a request for which something is away', () => {
   })
 })
 
+describe('spans for an SDK that is not there, or does not know our version of the API', () => {
+  it('are missed in the log, once, and requests are answered', async () => {
+    const registered: unknown = Reflect.get(globalThis, place)
+    Reflect.set(globalThis, place, { ...(registered as object), version: '0.1.0' })
+    onTestFinished(() => void Reflect.set(globalThis, place, registered))
+    const server = await startServer((settings) => ({ ...settings, tracing: true }))
+    onTestFinished(() => server.close())
+    for (const _ of [1, 2]) expect((await server.token()).status).toBe(200)
+    expect(spans()).toEqual([])
+    expect(server.answered.at(-1)?.request).not.toHaveProperty('trace_id')
+    expect(server.reports).toEqual([{ level: 'warn', event: 'tracing_without_sdk' }])
+  })
+})
+
 describe('without tracing in the settings', () => {
   it('there are no spans, whatever the process was started with', async () => {
     const server = await startServer()
@@ -156,7 +173,7 @@ describe('examples/tracing.ts', () => {
     onTestFinished(() => rmSync(server.directory, { recursive: true, force: true }))
     writeFileSync(join(directory, 'holdfast.yaml'), JSON.stringify(server.settings))
     const recipe = fileURLToPath(new URL('../examples/tracing.ts', import.meta.url))
-    const aligned = `data:text/javascript,${encodeURIComponent(`if(globalThis[Symbol.for('opentelemetry.js.api.1')])${alignment}`)}`
+    const aligned = `data:text/javascript,${encodeURIComponent(alignment)}`
     const child = spawn(process.execPath, [programPath, 'serve'], {
       cwd: directory,
       env: { ...process.env, NODE_OPTIONS: `--import ${recipe} --import ${aligned}` },

@@ -5,6 +5,7 @@ import type { Probes } from './http/probes.ts'
 import type { Tracing } from './http/tracing.ts'
 import { createDirectory, type DirectoryContext } from './people/directory.ts'
 import type { People } from './ports/people.ts'
+import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
 import type { Settings } from './settings.ts'
 import type { ReplayMemory } from './store/redis-replay.ts'
@@ -38,10 +39,13 @@ export async function openMetrics(settings: Settings): Promise<Metrics | undefin
 }
 
 /** Makes spans, where the settings want them. Nothing of OpenTelemetry is loaded otherwise. */
-export async function openTracing({ tracing }: Settings): Promise<Tracing | undefined> {
+export async function openTracing(
+  { tracing }: Settings,
+  report: (report: Report) => void,
+): Promise<Tracing | undefined> {
   if (!tracing) return undefined
   const { createTracing } = await import('./http/tracing.ts')
-  return createTracing()
+  return createTracing(report)
 }
 
 /** Creates the listener for operations, where there is one. */

@@ -39,8 +39,15 @@ type Named = Pick<AnsweredRequest, 'method' | 'path'>
 type Traced = Pick<Context, 'signer' | 'fetchKeys' | 'replay'>
 
 /** Spans carry what the log says, but for addresses. https://opentelemetry.io/docs/specs/semconv/http/http-spans/ */
-export function createTracing(): Tracing {
+export function createTracing(report: (report: Report) => void): Tracing {
   const tracer = trace.getTracer('holdfast')
+  let isHeard = true
+
+  /** Once: an SDK that does not know our version of the API takes no spans either, and does not say so. */
+  function tellUnheard(): void {
+    if (isHeard) report({ level: 'warn', event: 'tracing_without_sdk' })
+    isHeard = false
+  }
 
   /** A span below that of a request; work that belongs to no request has none. */
   async function child<Result>(name: string, attributes: Attributes, work: () => Result | Promise<Result>) {
@@ -73,8 +80,10 @@ export function createTracing(): Tracing {
         caller,
       )
       const { traceId, spanId } = span.spanContext()
+      const isKnown = isSpanContextValid(span.spanContext())
+      if (!isKnown) tellUnheard()
       return {
-        ids: isSpanContextValid(span.spanContext()) ? { trace_id: traceId, span_id: spanId } : {},
+        ids: isKnown ? { trace_id: traceId, span_id: spanId } : {},
         within: (work) => contexts.with(trace.setSpan(ROOT_CONTEXT, span), work),
         end(report) {
           span.setAttributes(attributesOf(report))
