@@ -156,6 +156,7 @@ describe('a signer of the application', () => {
     const adopted = await adopt({ ...signer, active }, world)
     isBroken = true
     expect(() => adopted.active('ES256')).toThrow(SignerUnavailable)
+    await expect(adopt({ ...signer, active }, world)).rejects.toMatchObject({ name: 'SettingsError' })
   })
 
   it('that was away when the server closed is asked no more', async () => {

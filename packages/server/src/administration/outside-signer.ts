@@ -172,9 +172,17 @@ function requireKeys(signer: OutsideSigner, published: readonly PublishedKey[], 
       throw new SettingsError(
         `signer: has no key for ${algorithm}, which accessTokens, apis or clients ask for. Write one of: ${signer.algorithms.join(', ')}.`,
       )
-    const { kid } = activeKey(signer, algorithm)
+    const kid = firstKid(signer, algorithm)
     if (!published.some((each) => each.kid === kid && each.algorithm === algorithm))
       throw new SettingsError(`signer: does not publish the key ${kid} with which it signs ${algorithm}.`)
+  }
+}
+
+function firstKid(signer: OutsideSigner, algorithm: SigningAlgorithm): string {
+  try {
+    return activeKey(signer, algorithm).kid
+  } catch (cause) {
+    throw new SettingsError(`signer: has no key that signs ${algorithm} now.`, { cause })
   }
 }
 
