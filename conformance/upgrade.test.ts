@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { createCertificateAuthority, issueCertificate } from '@holdfast/pop/certificates'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { stringify } from 'yaml'
 import { openBrowser } from './browser.ts'
 import { type Answer, encodeForm, type Form, freePort, type Sent } from './harness.ts'
 import { type PostgresServer, startPostgres } from './postgres-server.ts'
@@ -156,7 +155,7 @@ else
             },
           ],
         }
-        writeFileSync(join(folder, `${name}.yaml`), stringify(settings))
+        writeFileSync(join(folder, `${name}.yaml`), JSON.stringify(settings))
       }
     }
 

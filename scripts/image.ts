@@ -112,7 +112,7 @@ function layBase(tree: string): void {
     mkdirSync(dirname(place), { recursive: true })
     copyFileSync(path, place)
   }
-  writeFileSync(join(tree, 'etc/passwd'), 'nonroot:x:65532:65532::/home/nonroot:/sbin/nologin\n')
+  writeFileSync(join(tree, 'etc/passwd'), 'nonroot:x:65532:65532::/nonexistent:/sbin/nologin\n')
   writeFileSync(join(tree, 'etc/hosts'), '127.0.0.1 localhost\n')
 }
 
