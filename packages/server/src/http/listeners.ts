@@ -44,6 +44,9 @@ const limits = {
 /** So long an idle connection is left open while draining: its client is told by an answer, or it ends. In milliseconds. */
 const courtesy = 250
 
+/** So long somebody has who is told that a connection ends, in milliseconds. */
+const longestFarewell = 2000
+
 /** So long requests in flight may take to finish, in milliseconds. */
 const longestDrain = 10_000
 
@@ -176,6 +179,8 @@ function refuseConnection({ code = '' }: ParserError, socket: Duplex, report: (r
   const { status, headers, body } = farewell(refused, socket, report)
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
+  // Who goes on sending, or reads nothing, would keep it open for ever.
+  setTimeout(() => socket.destroy(), longestFarewell).unref()
 }
 
 /** A refusal that never reaches the endpoints, and ends the connection. */
