@@ -35,8 +35,8 @@ export async function adoptSigner(signer: OutsideSigner, context: AdoptionContex
   const { report, primitives, now } = context
   let published = await firstKeys(signer, now())
   requireKeys(signer, published, context)
-  const failures = new Map<SigningAlgorithm, number>()
   const wrapped = new WeakMap<ActiveKey, ActiveKey>()
+  const circuit = createCircuit((algorithm) => attempt(activeKey(signer, algorithm), probed), report)
 
   async function reload(): Promise<void> {
     try {
@@ -68,34 +68,12 @@ export async function adoptSigner(signer: OutsideSigner, context: AdoptionContex
   async function sign(key: ActiveKey, data: Uint8Array): Promise<Uint8Array> {
     try {
       const signature = await attempt(key, data)
-      failures.delete(key.algorithm)
+      circuit.succeeded(key.algorithm)
       return signature
     } catch (cause) {
-      count(key.algorithm, cause)
+      circuit.failed(key.algorithm, cause)
       throw new SignerUnavailable('The signer did not sign.', { cause })
     }
-  }
-
-  function count(algorithm: SigningAlgorithm, cause: unknown): void {
-    const failed = (failures.get(algorithm) ?? 0) + 1
-    failures.set(algorithm, failed)
-    if (failed !== mostFailures) return
-    report({ level: 'error', event: 'signer_unavailable', seen: algorithm, cause })
-    probe(algorithm)
-  }
-
-  /** Asks for a signature that is no token, until there is one. */
-  function probe(algorithm: SigningAlgorithm): void {
-    setTimeout(async () => {
-      if (!failures.has(algorithm)) return
-      try {
-        await attempt(activeKey(signer, algorithm), probed)
-        failures.delete(algorithm)
-        report({ level: 'info', event: 'signer_available', seen: algorithm })
-      } catch {
-        probe(algorithm)
-      }
-    }, probeInterval).unref()
   }
 
   function wrap(key: ActiveKey): ActiveKey {
@@ -109,17 +87,49 @@ export async function adoptSigner(signer: OutsideSigner, context: AdoptionContex
 
   return {
     active(algorithm) {
-      if ((failures.get(algorithm) ?? 0) >= mostFailures)
-        throw new SignerUnavailable('The signer has failed, and is not back yet.')
+      if (circuit.isOpen(algorithm)) throw new SignerUnavailable('The signer has failed, and is not back yet.')
       return wrap(activeKey(signer, algorithm))
     },
     published: () => published,
     reload,
     [Symbol.dispose]() {
       clearInterval(reloading)
-      failures.clear()
+      circuit.close()
     },
   }
+}
+
+/** Counts failures in a row. After too many it asks once a second whether that is over, and tells of both. */
+function createCircuit(attempt: (algorithm: SigningAlgorithm) => Promise<unknown>, report: AdoptionContext['report']) {
+  const failures = new Map<SigningAlgorithm, number>()
+  const isOpen = (algorithm: SigningAlgorithm): boolean => (failures.get(algorithm) ?? 0) >= mostFailures
+
+  function succeeded(algorithm: SigningAlgorithm): void {
+    if (isOpen(algorithm)) report({ level: 'info', event: 'signer_available', seen: algorithm })
+    failures.delete(algorithm)
+  }
+
+  function failed(algorithm: SigningAlgorithm, cause: unknown): void {
+    const count = (failures.get(algorithm) ?? 0) + 1
+    failures.set(algorithm, count)
+    if (count !== mostFailures) return
+    report({ level: 'error', event: 'signer_unavailable', seen: algorithm, cause })
+    probe(algorithm)
+  }
+
+  function probe(algorithm: SigningAlgorithm): void {
+    setTimeout(async () => {
+      if (!isOpen(algorithm)) return
+      try {
+        await attempt(algorithm)
+        succeeded(algorithm)
+      } catch {
+        probe(algorithm)
+      }
+    }, probeInterval).unref()
+  }
+
+  return { isOpen, succeeded, failed, close: () => failures.clear() }
 }
 
 /** @throws {@link SignerUnavailable} */
