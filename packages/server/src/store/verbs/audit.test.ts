@@ -157,6 +157,16 @@ describe('what somebody does to the log who has the database and not the key', (
     expect(await faultOf(temporary)).toContainEqual({ node: 'one', ...found })
   })
 
+  it('puts in an entry of a copy that went on by itself: is found at the one that follows', async () => {
+    const [temporary, copy] = [await openTemporaryStore(onTestFinished), await openTemporaryStore(onTestFinished)]
+    await fill(temporary, 5)
+    await fill(copy, 2)
+    await copy.store.recordAudit(stamp({ client: 'another' }, { time: 1003 }))
+    const [link] = await copy.store.listAudit({ node: 'one', after: 2, limit: 1 })
+    await temporary.run(`update audit set entry = '${link?.entry}', mac = '${link?.mac}' where number = 3`)
+    expect(await faultOf(temporary)).toEqual([{ node: 'one', number: 4, problem: 'altered' }])
+  })
+
   it('leaves the chains of other nodes as they are', async () => {
     const temporary = await openTemporaryStore(onTestFinished)
     await fill(temporary, 5)
