@@ -32,6 +32,9 @@ export async function backUp(database: string, file: string): Promise<Backup> {
   createPrivateFile(draft)
   const source = new DatabaseSync(database, { readOnly: true, timeout: 5000 })
   try {
+    // One moment: else a copy begins anew whenever somebody writes, and under load never ends.
+    source.exec('begin')
+    source.prepare('select count(*) from sqlite_schema').get()
     await backup(source, draft)
     const made = inspect(draft)
     publish(draft, file)

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { requirePrograms } from '../../../../conformance/requires.ts'
 import type { Report } from '../ports/report.ts'
 import type { Use } from '../ports/store.ts'
+import { backUp } from './backup.ts'
 import { type Child, runInChild } from './child-process.fixture.ts'
 import { openSqliteStore } from './sqlite.ts'
 import { openTemporaryStore, temporaryFile } from './temporary-store.fixture.ts'
@@ -95,6 +96,24 @@ describe('an SQLite store and its faults', () => {
     expect(log()).toBeLessThanOrEqual(16)
     await load(60)
     expect(log()).toBeLessThanOrEqual(16)
+  })
+
+  it('is copied while others write without pause', { timeout: 60_000 }, async () => {
+    const { store, file } = await openTemporaryStore(onTestFinished)
+    let next = 0
+    const write = () => {
+      const keys = Array.from({ length: 64 }, () => `${next++}`.padStart(200, '0'))
+      return Promise.all(keys.map((key) => store.issue({ uses: [{ ...use, key }] })))
+    }
+    for (let group = 0; group < 200; group++) await write()
+    let isOver = false
+    const writing = (async () => {
+      while (!isOver) await write()
+    })()
+    const { bytes } = await backUp(file, `${file}.copy`)
+    isOver = true
+    await writing
+    expect(bytes).toBeGreaterThan(2 ** 21)
   })
 
   it('does not hold up this thread while another program holds the database', async () => {
