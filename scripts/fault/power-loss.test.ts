@@ -42,15 +42,15 @@ describe('a disk that loses power', () => {
 requirePrograms('strace')('[F02] a database after a power loss', () => {
   it.skipIf(!mayTrace)('has everything that was acknowledged', { timeout: 120_000 }, async () => {
     const seed = process.pid
-    const { injected, acknowledged, violations } = await cutPower(150, createChance(seed), { milliseconds: 500 })
+    const { injected, acknowledged, violations } = await cutPower(150, createChance(seed), { milliseconds: 400 })
     expect(violations, `seed ${seed}`).toEqual([])
     expect(injected).toBe(150)
     expect(acknowledged).toBeGreaterThan(100)
   })
 
   it.skipIf(!mayTrace)('lacks some of it where COMMIT did not wait for the disk', { timeout: 120_000 }, async () => {
-    const recording = { milliseconds: 300, flaw: 'does not wait for the disk' } as const
-    const { violations } = await cutPower(30, createChance(1), recording)
+    const recording = { milliseconds: 120, flaw: 'does not wait for the disk' } as const
+    const { violations } = await cutPower(12, createChance(1), recording)
     expect(violations.join()).toMatch(/S1.*S3|S3.*S1/)
   })
 })

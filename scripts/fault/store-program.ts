@@ -1,8 +1,9 @@
 import { writeSync } from 'node:fs'
 import process from 'node:process'
 import { createHistory } from '../../packages/server/src/store/history.fixture.ts'
+import { openImpatientStore } from '../../packages/server/src/store/impatient-store.fixture.ts'
 import { openSqliteStore } from '../../packages/server/src/store/sqlite.ts'
-import { flaws, isFlaw, openImpatientStore } from './flaws.ts'
+import { flaws, isFlaw } from './flaws.ts'
 
 // A process with a store: eight callers for so many milliseconds, and a line for each operation that has come to its end.
 // Ends with 69 when the database fails, as `holdfast serve` does.

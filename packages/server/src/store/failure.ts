@@ -1,8 +1,3 @@
-/** Says whether what the disk holds is no longer known: only a new start finds out. */
-export function isFatal(cause: unknown): boolean {
-  return fatal.has(codeOf(cause))
-}
-
 /** Says whether SQLite failed for a reason that lies outside of what it was asked. */
 export function isOutage(cause: unknown): boolean {
   return isFatal(cause) || outages.has(codeOf(cause))
@@ -46,6 +41,11 @@ const outages: ReadonlySet<number> = new Set([
   codes.SQLITE_FULL,
   codes.SQLITE_CANTOPEN,
 ])
+
+/** Says whether what the disk holds is no longer known: only a new start finds out. */
+function isFatal(cause: unknown): boolean {
+  return fatal.has(codeOf(cause))
+}
 
 /** The low byte: the rest of the number says more about the same thing. */
 function codeOf(cause: unknown): number {
