@@ -11,7 +11,7 @@ export interface Pipe {
 }
 
 /** `delay`: each piece of an answer comes so many milliseconds late. `reject`: every connection is reset. */
-export type Treatment = 'pass' | 'reject' | { readonly delay: number }
+type Treatment = 'pass' | 'reject' | { readonly delay: number }
 
 /** For tests: opens a way to a port of this machine. */
 export async function openPipe(target: number): Promise<Pipe> {

@@ -10,7 +10,7 @@ const worth = { warn: 1, error: 5 } as const
 const interval = 60_000
 
 /** What compares, and who is told. */
-export interface ClockWatchOptions {
+interface ClockWatchOptions {
   readonly db: Kysely<Schema>
   readonly now: Clock
   readonly report: (report: Report) => void
