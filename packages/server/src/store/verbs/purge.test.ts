@@ -40,6 +40,14 @@ describe('purge', () => {
     expect(await store.isJwtRevoked({ jti: 'id', issued: 1 })).toBe(false)
   })
 
+  it('by several nodes at once deletes each row once, and none waits for another', async () => {
+    const { store } = await openTemporaryStore(onTestFinished)
+    for (let made = 0; made < 80; made++) await store.issue({ uses: [], referenceToken: token(`${made}`) })
+    const gone = await Promise.all(Array.from({ length: 4 }, () => store.purge({ before: expires + 1, limit: 20 })))
+    expect(gone).toEqual([20, 20, 20, 20])
+    expect(await store.purge({ before: expires + 1, limit: 20 })).toBe(0)
+  })
+
   it('keeps a reference token in its last second, and deletes it after', async () => {
     const { store } = await openTemporaryStore(onTestFinished)
     await store.issue({ uses: [], referenceToken: token('hash') })
