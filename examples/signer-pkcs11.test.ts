@@ -40,9 +40,9 @@ requirePrograms('softhsm2-util', 'pkcs11-tool')('a server whose keys stay in an 
     rmSync(folder, { recursive: true, force: true })
   })
 
-  it('issues tokens that an API accepts, many at once', async () => {
-    const answers = await Promise.all(Array.from({ length: 16 }, () => server.token()))
-    expect(answers.map(({ status }) => status)).toEqual(Array(16).fill(200))
+  it('issues tokens that an API accepts, several at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 3 }, () => server.token()))
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
     const outgoing = new MutualTls({ certificate: undefined, ca: server.ca })
     const guard = createGuard(
       { issuer: server.issuer, identifier: api, binding: 'when-bound' },
