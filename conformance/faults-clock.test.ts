@@ -64,7 +64,7 @@ requirePrograms('postgres')('[F16] two nodes, one of which is 20 s ahead', () =>
       .find((line) => line.includes('clock_differs'))
     expect(told && JSON.parse(told)).toMatchObject({
       level: 'error',
-      seen: expect.stringMatching(/^(19|20)\.\d s ahead/),
+      seen: expect.stringMatching(/^(18|19|20)\.\d s ahead/),
     })
     expect(right.log.join('')).not.toContain('clock_differs')
   })

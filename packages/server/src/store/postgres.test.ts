@@ -179,6 +179,34 @@ requirePrograms('postgres')('a store in PostgreSQL', () => {
     expect(await store.issue(use('after'))).toEqual({ issued: true })
   })
 
+  it('[F11] lets a thousand wait for a connection, a second each, and nobody else', async () => {
+    const url = await server.createDatabase()
+    const store = await open(url)
+    const holder = new Client({ connectionString: url })
+    await holder.connect()
+    onTestFinished(() => holder.end())
+    await holder.query('begin; lock table single_use')
+    const began = performance.now()
+    const outcomes = Array.from({ length: 1100 }, async (_, index) => {
+      const failure = await store.issue(use(`crowd ${index}`)).catch((cause: Error) => cause)
+      expect(failure).toBeInstanceOf(StoreUnavailable)
+      return {
+        full: String(failure).includes('wait for the database already'),
+        after: performance.now() - began,
+      }
+    })
+    const all = await Promise.all(outcomes)
+    const turnedAway = all.filter(({ full }) => full)
+    expect(turnedAway.length).toBeGreaterThanOrEqual(90)
+    expect(turnedAway.length).toBeLessThanOrEqual(100)
+    // Before the first of those who wait gives up.
+    expect(Math.max(...turnedAway.map(({ after }) => after))).toBeLessThan(
+      Math.min(...all.filter(({ full }) => !full).map(({ after }) => after)),
+    )
+    await holder.query('rollback')
+    await expect.poll(() => store.issue(use('after the crowd')).catch(() => undefined)).toEqual({ issued: true })
+  })
+
   it('outlives a server that ends in the middle of a change', async () => {
     const url = await server.createDatabase()
     const store = await open(url)
