@@ -62,8 +62,8 @@ async function verifyChain(end: AuditHead, anchors: readonly AuditAnchor[], read
   }
   if (chain.number < end.number) return broken(chain.number + 1, 'missing')
   if (seal === '' || seal !== end.seal) return broken(chain.number, 'end')
-  const later = (await store.listAuditHeads()).find((each) => each.node === node)
-  if (chain.number > (later?.number ?? 0)) return broken(chain.number, 'beyond')
+  const later = (await store.listAuditHeads()).find((each) => each.node === node)?.number ?? 0
+  if (chain.number > later) return broken(later + 1, 'beyond')
   const missed = anchors.find(({ number }) => number < 1 || number > chain.number)
   return missed ? broken(missed.number, 'anchor') : chain
 }

@@ -157,6 +157,16 @@ describe('what somebody does to the log who has the database and not the key', (
     expect(await faultOf(temporary)).toContainEqual({ node: 'one', ...found })
   })
 
+  it('puts back an earlier end, and leaves what came after it: is found, and nothing is recorded any more', async () => {
+    const temporary = await openTemporaryStore(onTestFinished)
+    await fill(temporary, 3)
+    await temporary.run('create table kept as select * from audit_head')
+    await fill(temporary, 2)
+    await temporary.run('delete from audit_head; insert into audit_head select * from kept')
+    expect(await faultOf(temporary)).toEqual([{ node: 'one', number: 4, problem: 'beyond' }])
+    await expect(temporary.store.recordAudit(stamp())).rejects.toMatchObject({ name: 'StoreUnavailable' })
+  })
+
   it('puts in an entry of a copy that went on by itself: is found at the one that follows', async () => {
     const [temporary, copy] = [await openTemporaryStore(onTestFinished), await openTemporaryStore(onTestFinished)]
     await fill(temporary, 5)
@@ -182,7 +192,7 @@ describe('what somebody does to the log who has the database and not the key', (
     const temporary = await openTemporaryStore(onTestFinished)
     await fill(temporary, 5)
     await temporary.run('delete from audit where number = 5; update audit_head set number = 4')
-    await expect(temporary.store.recordAudit(stamp())).rejects.toThrow()
+    await expect(temporary.store.recordAudit(stamp())).rejects.toMatchObject({ name: 'StoreUnavailable' })
     expect(await faultOf(temporary)).toEqual([{ node: 'one', number: 4, problem: 'end' }])
     await temporary.store.recordAudit(stamp({}, { node: 'one-again' }))
   })

@@ -48,19 +48,21 @@ export async function audited(db: Kysely<Schema>, { verb, data, audit }: Audited
  */
 export async function recordAudit(db: Kysely<Schema>, { key, node, time, event, ...rest }: AuditStamp): Promise<void> {
   const before = (await takeEnd(db, node)) ?? (await beginChain(db, node))
-  if (before.number > 0 && before.seal !== auditSeal(before, key))
-    throw new StoreUnavailable(`The audit log of the node ${node} was changed: \`holdfast audit verify\` says where.`)
+  if (before.number > 0 && before.seal !== auditSeal(before, key)) throw changedBySomebody(node)
   const link = { node, number: before.number + 1, time, event, entry: JSON.stringify(rest) }
   const mac = auditMac(link, before.mac, key)
-  await db
-    .insertInto('audit')
-    .values({ ...link, mac })
-    .execute()
+  const insert = db.insertInto('audit').values({ ...link, mac })
+  const { numInsertedOrUpdatedRows } = await insert.onConflict((conflict) => conflict.doNothing()).executeTakeFirst()
+  if (numInsertedOrUpdatedRows !== 1n) throw changedBySomebody(node)
   await db
     .updateTable('audit_head')
     .set({ mac, seal: auditSeal({ ...link, mac }, key) })
     .where('node', '=', node)
     .execute()
+}
+
+function changedBySomebody(node: string): StoreUnavailable {
+  return new StoreUnavailable(`The audit log of the node ${node} was changed: \`holdfast audit verify\` says where.`)
 }
 
 /** Moves the end by one link. @returns where it was, which nobody else moves until the transaction ends */
