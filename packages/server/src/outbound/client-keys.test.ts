@@ -19,6 +19,16 @@ describe('the keys behind a jwks_uri', () => {
     expect(await keys(uri)).toEqual({ keys: [2] })
   })
 
+  it('are kept of a thousand addresses, and those of the oldest are fetched again', async () => {
+    const { world, keys } = setting()
+    for (let each = 0; each < 1000; each++) await keys(`${uri}/${each}`)
+    expect(await keys(`${uri}/0`)).toEqual({ keys: [1] })
+    await keys(`${uri}/1000`)
+    expect(await keys(`${uri}/999`)).toEqual({ keys: [1000] })
+    expect(await keys(`${uri}/0`)).toEqual({ keys: [1002] })
+    expect(world.asked).toBe(1002)
+  })
+
   it('are fetched again when the clock was put back', async () => {
     const { world, keys } = setting()
     await keys(uri)

@@ -5,6 +5,9 @@ import type { Context } from '../context.ts'
 const lifetime: Seconds = 300
 const soonest: Seconds = 30
 
+/** The keys of so many addresses are kept; the oldest are fetched again. */
+const mostKept = 1000
+
 interface Fetched {
   readonly at: Seconds
   readonly keys: Promise<JsonObject>
@@ -31,7 +34,10 @@ export function createClientKeys(
       throw new Refused('client_keys_unavailable', { seen: uri, retryAfter: soonest, cause })
     })
     const entry: Fetched = { at: now(), keys, failed: false }
+    fetched.delete(uri)
     fetched.set(uri, entry)
+    const [oldest] = fetched.keys()
+    if (fetched.size > mostKept && oldest !== undefined) fetched.delete(oldest)
     return keys
   }
 
