@@ -15,6 +15,7 @@ export async function workers(bench: Bench): Promise<Readonly<Record<string, Res
       bench.target('issuer-workers', {
         directory: bench.createFolder(`workers-${count}`),
         settings: {
+          log: { requests: 'refused' },
           store: { postgres: await database.createDatabase() },
           keys: { encryptionKey: bench.encryptionKey },
         },
