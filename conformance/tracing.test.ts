@@ -185,7 +185,7 @@ describe('examples/tracing.ts', () => {
     })
     await expect.poll(() => log, { timeout: 15_000 }).toContain('"event":"listening"')
     await server.token()
-    const exited = once(child, 'exit')
+    const exited = once(child, 'close')
     child.kill('SIGTERM')
     expect(await exited).toEqual([0, null])
     const lines = readFileSync(join(directory, 'spans.jsonl'), 'utf8').trim().split('\n')

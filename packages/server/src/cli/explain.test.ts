@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { AdministrationError } from '../administration/administration-error.ts'
 import { SettingsError } from '../settings.ts'
 import { StoreOwned } from '../store/owner.ts'
-import { StoreUnusable } from '../store/unusable.ts'
+import { StoreAway, StoreUnusable } from '../store/unusable.ts'
 import { Failure } from './exit.ts'
 import { explain } from './explain.ts'
 
@@ -15,7 +15,7 @@ describe('what ends a command', () => {
     ['wrong settings', new SettingsError('issuer: is missing.'), 78],
     ['a command that the server did not carry out', new AdministrationError('taken', 'There is one.'), 1],
     ['a store that another process has', new StoreOwned('holdfast.db', 1), 69],
-    ['a database server that is not there', new StoreUnusable('x', { cause: system('ECONNREFUSED') }), 69],
+    ['a database server that is not there', new StoreAway('x', { cause: system('ECONNREFUSED') }), 69],
     ['a database that cannot be used', new StoreUnusable('x', { cause: system('EACCES', { path: 'x.db' }) }), 66],
     ['a port that is taken', system('EADDRINUSE', { port: 5001 }), 69],
     ['a server that is not there', system('ECONNREFUSED', { port: 5001 }), 69],

@@ -18,7 +18,7 @@ afterAll(() => {
 const chatter = `
   import { createLog } from ${JSON.stringify(new URL('log.ts', import.meta.url))}
   const log = createLog({ level: 'info', requests: 'all' })
-  const turns = process.argv[1] === 'little' ? 5 : 50
+  const turns = { little: 5, crash: 0 }[process.argv[1]] ?? 50
   let slowest = 0
   for (let turn = 0; turn < turns; turn++) {
     const began = performance.now()
@@ -27,6 +27,10 @@ const chatter = `
     slowest = Math.max(slowest, performance.now() - began)
   }
   process.stderr.write(JSON.stringify({ slowest, waiting: process.stdout.writableLength }))
+  if (process.argv[1] === 'crash') {
+    log.report({ level: 'info', event: 'last' })
+    throw new Error('A defect.')
+  }
   if (process.argv[1] === 'resume') {
     await new Promise((resolve) => process.stdin.once('data', resolve))
     while (process.stdout.writableLength > 0) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -58,6 +62,13 @@ describe('[F31] a log', () => {
     const lines = linesOf(child)
     expect(await ended(child)).toBe(0)
     expect((await lines).length).toBe(5000)
+  })
+
+  it('of a process that ends by a defect has its last line', async () => {
+    const child = chat('pipe', 'crash')
+    const lines = await linesOf(child)
+    expect(await ended(child)).toBe(1)
+    expect(lines.map(({ event }) => event)).toEqual(['last'])
   })
 
   it('that nobody reads stops nothing, keeps a bounded part, and lets the process end', async () => {
