@@ -68,7 +68,7 @@ describe('[F17] signing keys that rotate under load', () => {
     const history: { readonly kid: string; readonly verdict: string }[] = []
     const kept: string[] = []
     let going = true
-    const load = Array.from({ length: 6 }, async (_, index) => {
+    const load = Array.from({ length: 3 }, async (_, index) => {
       while (going) {
         const token = (await server.token()).json.access_token
         if (index === 0) kept.push(token)
@@ -80,8 +80,9 @@ describe('[F17] signing keys that rotate under load', () => {
     for (let rotation = 0; rotation < rotations; rotation++) {
       const { keys } = await server.server.administration.administer('key-rotate', {})
       const active = keys.find(({ stage }) => stage === 'active')?.kid
-      while (history.filter(({ kid }) => kid === active).length < 12)
-        await new Promise((resolve) => setTimeout(resolve, 2))
+      const before = history.length
+      const judged = () => history.slice(before).filter(({ kid }) => kid === active).length
+      while (judged() < 6) await new Promise((resolve) => setTimeout(resolve, 2))
       advance(31)
     }
     going = false
@@ -91,12 +92,12 @@ describe('[F17] signing keys that rotate under load', () => {
 
     expect(new Set(history.map(({ verdict }) => verdict))).toEqual(new Set(['admitted']))
     expect(new Set(history.map(({ kid }) => kid)).size).toBeGreaterThanOrEqual(rotations)
-    expect(history.length).toBeGreaterThan(rotations * 12)
+    expect(history.length).toBeGreaterThan(rotations * 6)
     for (const { asked } of apis) {
       const { sets, unchanged } = asked()
       expect(sets + unchanged).toBeLessThanOrEqual(rotations + 2)
     }
-  }, 30_000)
+  }, 60_000)
 
   it('a key that is revoked in an emergency is worth nothing at an API after 30 seconds', async () => {
     const { judge, asked } = createApi()

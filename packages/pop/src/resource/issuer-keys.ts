@@ -29,7 +29,7 @@ const fresh: Seconds = 30
 const pause = fresh
 /** How long the address of the keys is taken for right. */
 const freshAddress: Seconds = 600
-/** How long a request waits for an issuer that is slow, in milliseconds, before the keys that are there serve it. */
+/** How long a request waits for an issuer that is slow, in milliseconds, before a key that is there serves it. */
 const patience = 1000
 const pauseWithoutKeys: Seconds = 2
 const stalest: Seconds = 86_400
@@ -93,8 +93,9 @@ export function createFetchedKeys({ metadata, fetch, now, failed }: IssuerAccess
   }
 
   function refresh(): Promise<void> {
+    if (pending !== undefined) return pending
     attempted = now()
-    pending ??= load().finally(() => {
+    pending = load().finally(() => {
       pending = undefined
     })
     patient = Promise.race([pending, elapsed(patience)])
@@ -118,9 +119,10 @@ export function createFetchedKeys({ metadata, fetch, now, failed }: IssuerAccess
       const known = pick(keys, kid, algorithm)
       if (known) return known
       if (pending === undefined && since(attempted) >= pause) void refresh()
-      if (pending !== undefined) await patient
+      // Nothing else can serve this one: it waits as long as the request for the keys may take.
+      await pending
       const found = pick(keys, kid, algorithm)
-      if (!found && (broken || pending !== undefined)) throw new Refused('keys_unavailable', { retryAfter: pause })
+      if (!found && broken) throw new Refused('keys_unavailable', { retryAfter: pause })
       return found ?? unknownKey(kid)
     },
     async has(key) {
