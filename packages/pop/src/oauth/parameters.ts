@@ -10,6 +10,9 @@ export interface Parameters {
 
 const mostParameters = 100
 
+/** Repeated ones too: more are not even taken apart, which would cost more than a token does. */
+const mostPairs = 1000
+
 /**
  * Parses the form of a request. An empty parameter is absent, a repeated one refuses. RFC 6749 §3.2, RFC 8707 §2.
  * @param repeatable names that may stand more than once
@@ -33,7 +36,7 @@ export function parseParameters(
 
 /**
  * Decodes form-encoded text strictly: ASCII or whole percent sequences of UTF-8, no NUL. RFC 6749 appendix B.
- * @throws {@link Refused} `form_malformed`
+ * @throws {@link Refused} `form_malformed`, `parameters_too_many`
  */
 export function decodeForm(text: string): readonly (readonly [name: string, value: string])[] {
   if (text.includes('\0') || text.includes('%00')) throw new Refused('form_malformed')
@@ -42,5 +45,15 @@ export function decodeForm(text: string): readonly (readonly [name: string, valu
   } catch (cause) {
     throw new Refused('form_malformed', { cause })
   }
+  if (isLongerThan(mostPairs, text)) throw new Refused('parameters_too_many')
   return [...new URLSearchParams(text)]
+}
+
+function isLongerThan(pairs: number, text: string): boolean {
+  let at = -1
+  for (let count = 0; count < pairs; count++) {
+    at = text.indexOf('&', at + 1)
+    if (at < 0) return false
+  }
+  return true
 }
