@@ -3,7 +3,7 @@ import { createChance } from './chance.ts'
 import { killServer, type Verdict } from './kills.ts'
 import { killPostgres } from './postgres-kills.ts'
 import { cutPower } from './power-loss.ts'
-import { measureStalls } from './stalls.ts'
+import { measureStalls, renderPhase } from './stalls.ts'
 import { type Injection, injectAt } from './system-calls.ts'
 
 const help = `Injects faults and checks that nothing which was acknowledged is lost (S1), nothing is used twice (S2), and nothing
@@ -88,17 +88,9 @@ async function showStalls({ rows = '1000000', seconds = '10' }: Words): Promise<
   const { bytes, phases, ready } = await measureStalls(Number(rows), Number(seconds), (line) => {
     process.stderr.write(`${line}\n`)
   })
-  const table = phases.map(({ name, answered, p50, p99, stall, log }) =>
-    [
-      name.padEnd(30),
-      String(answered).padStart(8),
-      ...[p50, p99, stall].map((each) => each.toFixed(1).padStart(9)),
-      `${(log / 1_048_576).toFixed(1)} MiB`.padStart(12),
-    ].join(''),
-  )
   process.stdout.write(`database of ${Math.round(bytes / 1_048_576)} MiB
 while                         answered   p50 ms   p99 ms stall ms         log
-${table.join('\n')}
+${phases.map(renderPhase).join('\n')}
 ready again          p50 ${Math.round(ready[Math.floor(ready.length / 2)] ?? 0)} ms, most ${Math.round(ready.at(-1) ?? 0)} ms
 `)
   return phases.every(({ answered }) => answered > 0) ? 0 : 1
