@@ -12,6 +12,7 @@ import { dpopIssuance, dpopStore, issuance, reference } from './runs/issuance.ts
 import { memory } from './runs/memory.ts'
 import { purge } from './runs/purge.ts'
 import { redis } from './runs/redis.ts'
+import { refusals } from './runs/refusals.ts'
 import { scale, scalePostgres } from './runs/scale.ts'
 import { workers } from './runs/workers.ts'
 
@@ -34,6 +35,7 @@ const heavy = {
   scale,
   'scale-postgres': scalePostgres,
   purge: one('purge', purge),
+  refusals: one('refusals', refusals),
 } satisfies Runs
 
 type Runs = Readonly<Record<string, (bench: Bench) => Promise<Readonly<Record<string, Result>>>>>
