@@ -59,7 +59,7 @@ requirePrograms('postgres')('two nodes under load, when something happens to Pos
       else await loads[index]?.post(reference)
     }
     const running = loads[0]?.run(rate, ask)
-    await pause(400)
+    while (all.flatMap((each) => each.outcomes).length < 100) await pause(50)
     const began = performance.now()
     await fault()
     const over = performance.now()
