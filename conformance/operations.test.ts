@@ -4,6 +4,7 @@ import { createClientCertificate, createTestProofKey, signProof } from '@holdfas
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort, type Harness, startServer } from './harness.ts'
 import { startPostgres } from './postgres-server.ts'
+import { startRedis } from './redis-server.ts'
 import { requirePrograms } from './requires.ts'
 
 interface Said {
@@ -179,5 +180,35 @@ requirePrograms('postgres')('readiness, while the database is away', () => {
     )
     await postgres.restart()
     expect((await ask(port, '/readyz')).status).toBe(200)
+  })
+})
+
+requirePrograms('redis-server', 'redis-cli')('readiness, and the memory of used proofs', () => {
+  const startWith = async (address: string) => {
+    const port = await freePort()
+    const server = await startServer((settings) => ({
+      ...settings,
+      operations: { port },
+      replay: { redis: [address] },
+    }))
+    onTestFinished(() => server.close())
+    return async () => {
+      const { status, text } = await ask(port, '/readyz')
+      return [status, JSON.parse(text)]
+    }
+  }
+
+  it('is 503 until it was there once', async () => {
+    const readiness = await startWith(`redis://127.0.0.1:${await freePort()}`)
+    expect(await readiness()).toEqual([503, { ready: false, stage: 'serving', store: 'there', replay: 'away' }])
+  })
+
+  it('stays 200 when it goes away: requests without a proof go on at all nodes', { timeout: 60_000 }, async () => {
+    const redis = await startRedis('--maxmemory-policy', 'noeviction')
+    onTestFinished(() => redis.stop())
+    const readiness = await startWith(redis.url)
+    await expect.poll(async () => (await readiness())[0], { timeout: 30_000 }).toBe(200)
+    await redis.kill()
+    expect(await readiness()).toEqual([200, { ready: true, stage: 'serving', store: 'there', replay: 'away' }])
   })
 })

@@ -29,7 +29,7 @@ import { type Listenings, renewCertificates } from './http/certificate-renewal.t
 import { createListeners } from './http/layout.ts'
 import { createManagement } from './http/management.ts'
 import type { ListenerFigures, Metrics } from './http/metrics.ts'
-import { checksOf, createProbes, type Probes } from './http/probes.ts'
+import { needsOf, createProbes, type Probes } from './http/probes.ts'
 import type { Tracing } from './http/tracing.ts'
 import { version } from './http/version.ts'
 import type { AuditEntry } from './model/audit.ts'
@@ -228,7 +228,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
       ? [createManagement({ database: settings.store.file, administration, report })]
       : []
   const probes = createProbes(
-    checksOf(context),
+    needsOf(context),
     async () => (await metrics?.read(await figuresOf(listenings, renewing.served()))) ?? [],
   )
   supervised?.(probes)

@@ -26,41 +26,62 @@ export interface OwnProbes extends Probes {
   readonly enter: (stage: Stage) => void
 }
 
-/** Says whether something that the server needs is there. Rejects when it is not. */
-export type Check = () => Awaitable<unknown>
+/** Something that a server needs. */
+export interface Need {
+  /** Says whether it is there. Rejects when it is not. */
+  readonly check: () => Awaitable<unknown>
+  /**
+   * Only until it was there once: without it some requests are declined and others go on. All nodes share it, and a
+   * balancer that took all of them out would stop those too.
+   */
+  readonly atFirst?: true
+}
 
 /** A check that takes longer has failed, in milliseconds. */
 const patience = 2000
 
 /**
  * Creates the probes of this process.
- * @param checks what it needs to be ready, by the name that the answer gives it
+ * @param all what it needs to be ready, by the name that the answer gives it
  */
-export function createProbes(checks: Readonly<Record<string, Check>>, figures: () => Promise<Figures>): OwnProbes {
+export function createProbes(all: Readonly<Record<string, Need>>, figures: () => Promise<Figures>): OwnProbes {
+  const seen = new Set<string>()
   let stage: Stage = 'starting'
   return {
     enter(next) {
       stage = next
     },
     async readiness() {
-      const names = Object.keys(checks)
-      const outcomes = await Promise.all(Object.values(checks).map(holds))
-      const needs = Object.fromEntries(names.map((name, index) => [name, outcomes[index] ? 'there' : 'away']))
-      return { ready: stage === 'serving' && !outcomes.includes(false), stage, needs }
+      const found = await Promise.all(
+        Object.entries(all).map(async ([name, need]) => ({ name, ...(await look(need)) })),
+      )
+      for (const { name, there } of found) if (there) seen.add(name)
+      const enough = found.every(({ name, there, atFirst }) => there || (atFirst && seen.has(name)))
+      const needs = Object.fromEntries(found.map(({ name, there }) => [name, there ? 'there' : 'away']))
+      return { ready: stage === 'serving' && enough, stage, needs }
     },
     figures: async () => [await figures()],
   }
 }
 
 /** What a server needs to be ready. */
-export function checksOf({ store, replay, now }: Context): Readonly<Record<string, Check>> {
+export function needsOf({ store, replay, now }: Context): Readonly<Record<string, Need>> {
   return {
-    store: () => store.listSigningKeys(),
-    ...(replay && { replay: () => replay.use({ key: randomUUID(), made: now() + 1, expires: now() + 1 }, now()) }),
+    store: { check: () => store.listSigningKeys() },
+    ...(replay && {
+      replay: {
+        check: () => replay.use({ key: randomUUID(), made: now() + 1, expires: now() + 1 }, now()),
+        atFirst: true,
+      },
+    }),
   }
 }
 
-async function holds(check: Check): Promise<boolean> {
+async function look({ check, ...need }: Need): Promise<Omit<Need, 'check'> & { readonly there: boolean }> {
+  return { ...need, there: await holds(check) }
+}
+
+async function holds(check: Need['check']): Promise<boolean> {
   const late = new Promise<false>((resolve) => {
     setTimeout(() => resolve(false), patience).unref()
   })
