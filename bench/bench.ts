@@ -58,7 +58,7 @@ export interface Bench extends Pace {
     headers?: Readonly<Record<string, string>>,
   ): Promise<string>
   /** Lets them take turns, the first one against all others. */
-  rounds(name: ContestName, contestants: Readonly<Record<string, Contestant>>, load?: Child): Promise<Result>
+  takeTurns(name: ContestName, contestants: Readonly<Record<string, Contestant>>, load?: Child): Promise<Result>
 }
 
 /** The type of the bodies. */
@@ -74,12 +74,13 @@ export async function createBench(folder: string, pace: Pace): Promise<Bench> {
   const place = (name: string) => join(folder, name)
   const pair = await makeMaterials(place)
   const startLoad = (core?: number) => start('./load.ts', [folder], { core, ca: place('ca.pem') })
+  const first = await startLoad(1)
   const agent = new Agent({ keepAlive: true, maxSockets: 1, ...pair })
   return {
     ...pace,
     pair,
     encryptionKey: place('holdfast.key'),
-    load: await startLoad(1),
+    load: first,
     startLoad,
     createFolder(name) {
       rmSync(place(name), { recursive: true, force: true })
@@ -104,7 +105,7 @@ export async function createBench(folder: string, pace: Pace): Promise<Bench> {
       if (typeof token !== 'string') throw new Error(`There was no token, but ${text}`)
       return token
     },
-    async rounds(name, contestants, load = this.load) {
+    async takeTurns(name, contestants, load = first) {
       const seen: Record<string, Round[]> = {}
       for (let round = 0; round <= pace.rounds; round++) {
         for (const [who, each] of Object.entries(contestants)) {

@@ -22,7 +22,7 @@ export async function guard(bench: Bench): Promise<Result> {
     target,
     load: { url: `https://localhost:${target.port}/`, method: 'GET', headers: { authorization: `Bearer ${token}` } },
   })
-  const result = await bench.rounds('guard', {
+  const result = await bench.takeTurns('guard', {
     holdfast: calling(targets.holdfast),
     'express-oauth2-jwt-bearer': calling(targets['express-oauth2-jwt-bearer']),
     'bare handler': calling(targets['bare handler']),
@@ -54,7 +54,7 @@ export async function dpopGuard(bench: Bench): Promise<Result> {
       proofs: { accessToken },
     },
   })
-  const result = await bench.rounds('dpop-guard', {
+  const result = await bench.takeTurns('dpop-guard', {
     holdfast: calling(targets.holdfast),
     'express-oauth2-jwt-bearer': calling(targets['express-oauth2-jwt-bearer']),
     'bare verify': calling(targets['bare verify']),

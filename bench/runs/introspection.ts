@@ -13,7 +13,7 @@ export async function introspection(bench: Bench): Promise<Result> {
     'bare handler': await bench.target('introspector-bare', { directory: bench.createFolder('bare') }),
   }
   const { holdfast } = targets
-  const result = await bench.rounds('introspection', {
+  const result = await bench.takeTurns('introspection', {
     'holdfast, reference token': asking(holdfast, await tokensOf(bench, holdfast, referenceClient)),
     'holdfast, JWT': asking(holdfast, await tokensOf(bench, holdfast, client)),
     'oidc-provider': asking(

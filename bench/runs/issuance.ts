@@ -17,7 +17,7 @@ export async function issuance(bench: Bench): Promise<Result> {
     'oidc-provider': asking(targets['oidc-provider'], client),
     'bare handler': asking(targets['bare handler'], client),
   }
-  const result = await bench.rounds('issuance', contestants)
+  const result = await bench.takeTurns('issuance', contestants)
   await stop(...Object.values(targets))
   return result
 }
@@ -25,7 +25,7 @@ export async function issuance(bench: Bench): Promise<Result> {
 /** Each use of a proof is recorded before the answer leaves: in SQLite on disk, or in the memory of oidc-provider. */
 export async function dpopIssuance(bench: Bench): Promise<Result> {
   const [ours, peers] = [await bench.target('issuer-holdfast'), await bench.target('issuer-oidc-provider')]
-  const result = await bench.rounds('dpop-issuance', {
+  const result = await bench.takeTurns('dpop-issuance', {
     holdfast: proving(ours, bench),
     'oidc-provider': proving(peers, bench),
   })
@@ -36,7 +36,7 @@ export async function dpopIssuance(bench: Bench): Promise<Result> {
 /** Tokens that are stored, against those that are not. */
 export async function reference(bench: Bench): Promise<Result> {
   const target = await bench.target('issuer-holdfast')
-  const result = await bench.rounds('reference', {
+  const result = await bench.takeTurns('reference', {
     'reference token': asking(target, referenceClient),
     JWT: asking(target, client),
   })
@@ -47,7 +47,7 @@ export async function reference(bench: Bench): Promise<Result> {
 /** Proofs that are stored, against certificates, of which nothing is. */
 export async function dpopStore(bench: Bench): Promise<Result> {
   const target = await bench.target('issuer-holdfast')
-  const result = await bench.rounds('dpop-store', {
+  const result = await bench.takeTurns('dpop-store', {
     DPoP: proving(target, bench),
     'certificate-bound': asking(target, client),
   })

@@ -19,7 +19,10 @@ export async function redis(bench: Bench): Promise<Result> {
     })
     const other = await bench.target('issuer-holdfast')
     await setTimeout(beginning)
-    const result = await bench.rounds('redis', { 'in Redis': proving(ours, bench), 'in SQLite': proving(other, bench) })
+    const result = await bench.takeTurns('redis', {
+      'in Redis': proving(ours, bench),
+      'in SQLite': proving(other, bench),
+    })
     await stop(ours, other)
     return result
   } finally {

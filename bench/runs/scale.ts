@@ -22,8 +22,8 @@ export async function scale(bench: Bench): Promise<Readonly<Record<string, Resul
   }
   const [big, little] = [await open('full', full), await open('small', small)]
   const results = {
-    'scale-issuance': await bench.rounds('scale-issuance', issuing(big, little)),
-    'scale-introspection': await bench.rounds('scale-introspection', asking(big, little)),
+    'scale-issuance': await bench.takeTurns('scale-issuance', issuing(big, little)),
+    'scale-introspection': await bench.takeTurns('scale-introspection', asking(big, little)),
   }
   await stop(big, little)
   return results
@@ -45,8 +45,8 @@ export async function scalePostgres(bench: Bench): Promise<Readonly<Record<strin
     }
     const [big, little] = [await open('full', full), await open('small', small)]
     const results = {
-      'scale-postgres-issuance': await bench.rounds('scale-postgres-issuance', issuing(big, little)),
-      'scale-postgres-introspection': await bench.rounds('scale-postgres-introspection', asking(big, little)),
+      'scale-postgres-issuance': await bench.takeTurns('scale-postgres-issuance', issuing(big, little)),
+      'scale-postgres-introspection': await bench.takeTurns('scale-postgres-introspection', asking(big, little)),
     }
     await stop(big, little)
     return results

@@ -26,8 +26,8 @@ export async function workers(bench: Bench): Promise<Readonly<Record<string, Res
     const jwt = { 'two workers': asking(two, client), 'one worker': asking(single, client) }
     const reference = { 'two workers': asking(two, referenceClient), 'one worker': asking(single, referenceClient) }
     const results = {
-      workers: await bench.rounds('workers', jwt, load),
-      'workers-writing': await bench.rounds('workers-writing', reference, load),
+      workers: await bench.takeTurns('workers', jwt, load),
+      'workers-writing': await bench.takeTurns('workers-writing', reference, load),
     }
     await stop(two, single)
     return results

@@ -5,7 +5,7 @@ import {
   sampleCode,
   sampleDevice,
 } from '../../packages/server/src/store/sample-records.fixture.ts'
-import { openSqliteStore } from '../../packages/server/src/store/sqlite.ts'
+import { openSqliteStore } from '../../packages/server/src/store/sqlite/sqlite.ts'
 
 /** What somebody has consented to, and the code that a client redeems for it. */
 export interface Family {

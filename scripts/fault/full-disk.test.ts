@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { sampleReferenceToken } from '../../packages/server/src/store/sample-records.fixture.ts'
-import { openSqliteStore } from '../../packages/server/src/store/sqlite.ts'
+import { openSqliteStore } from '../../packages/server/src/store/sqlite/sqlite.ts'
 import { settings } from './families.ts'
 import { mayMount, mountSmallDisk, type SmallDisk } from './small-disk.ts'
 import { createVictim, type Victim } from './victim.ts'

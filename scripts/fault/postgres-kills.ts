@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { startPostgres } from '../../conformance/postgres-server.ts'
 import { createHistory, violationsOf } from '../../packages/server/src/store/history.fixture.ts'
-import { openPostgresStore } from '../../packages/server/src/store/postgres.ts'
+import { openPostgresStore } from '../../packages/server/src/store/postgres/postgres.ts'
 import type { Chance } from './chance.ts'
 import type { Verdict } from './kills.ts'
 

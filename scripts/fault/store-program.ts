@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs'
 import process from 'node:process'
 import { createHistory } from '../../packages/server/src/store/history.fixture.ts'
-import { openImpatientStore } from '../../packages/server/src/store/impatient-store.fixture.ts'
-import { openSqliteStore } from '../../packages/server/src/store/sqlite.ts'
+import { openImpatientStore } from '../../packages/server/src/store/sqlite/impatient-store.fixture.ts'
+import { openSqliteStore } from '../../packages/server/src/store/sqlite/sqlite.ts'
 import { flaws, isFlaw } from './flaws.ts'
 
 // A process with a store: eight callers for so many milliseconds, and a line for each operation that has come to its end.

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { violationsOf } from '../../packages/server/src/store/history.fixture.ts'
-import { openSqliteStore } from '../../packages/server/src/store/sqlite.ts'
+import { openSqliteStore } from '../../packages/server/src/store/sqlite/sqlite.ts'
 import { runStore, type StoreEnd } from './store-process.ts'
 
 /** Whether this machine lets processes be traced. */

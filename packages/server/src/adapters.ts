@@ -1,15 +1,15 @@
 import type { Context } from './context.ts'
-import type { Metrics } from './http/metrics.ts'
-import type { Operations } from './http/operations.ts'
-import type { Probes } from './http/probes.ts'
-import type { Tracing } from './http/tracing.ts'
+import type { Metrics } from './http/operations/metrics.ts'
+import type { Operations } from './http/operations/operations.ts'
+import type { Probes } from './http/operations/probes.ts'
+import type { Tracing } from './http/operations/tracing.ts'
 import { createDirectory, type DirectoryContext } from './people/directory.ts'
 import type { People } from './ports/people.ts'
 import type { Report } from './ports/report.ts'
 import type { Store } from './ports/store.ts'
 import type { Settings } from './settings.ts'
 import type { ReplayMemory } from './store/redis-replay.ts'
-import { openSqliteStore } from './store/sqlite.ts'
+import { openSqliteStore } from './store/sqlite/sqlite.ts'
 
 /** Opens the store that the settings name. The client of PostgreSQL is loaded where it is used. */
 export async function openStore(
@@ -17,7 +17,7 @@ export async function openStore(
   { now, report, patience }: Pick<Context, 'now' | 'report'> & { readonly patience: number },
 ): Promise<Store> {
   if (settings.postgres === undefined) return await openSqliteStore({ file: settings.file, report })
-  const { openPostgresStore } = await import('./store/postgres.ts')
+  const { openPostgresStore } = await import('./store/postgres/postgres.ts')
   return await openPostgresStore({ url: settings.postgres, connections: settings.connections, now, report, patience })
 }
 
@@ -34,7 +34,7 @@ export async function openReplay(
 /** Creates the counters, where somebody looks at them. */
 export async function openMetrics(settings: Settings): Promise<Metrics | undefined> {
   if (!settings.operations) return undefined
-  const { createMetrics } = await import('./http/metrics.ts')
+  const { createMetrics } = await import('./http/operations/metrics.ts')
   return createMetrics()
 }
 
@@ -44,7 +44,7 @@ export async function openTracing(
   report: (report: Report) => void,
 ): Promise<Tracing | undefined> {
   if (!tracing) return undefined
-  const { createTracing } = await import('./http/tracing.ts')
+  const { createTracing } = await import('./http/operations/tracing.ts')
   return createTracing(report)
 }
 
@@ -54,7 +54,7 @@ export async function openOperations(
   probes: Probes,
 ): Promise<Operations | undefined> {
   if (!settings) return undefined
-  const { createOperations } = await import('./http/operations.ts')
+  const { createOperations } = await import('./http/operations/operations.ts')
   return createOperations(settings, probes)
 }
 

@@ -3,7 +3,7 @@ import type { AuditEntry, AuditStamp } from '../model/audit.ts'
 import type { Signer } from '../ports/signer.ts'
 import type { Store } from '../ports/store.ts'
 import type { Settings } from '../settings.ts'
-import type { Sealing } from './sealing.ts'
+import type { Sealing } from './keys/sealing.ts'
 
 /** What the commands work on. */
 export interface AdministrationContext {

@@ -6,12 +6,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createSecrets } from '../client-authentication/secrets.ts'
 import type { Store } from '../ports/store.ts'
 import { parseSettings } from '../settings.ts'
-import { openSqliteStore } from '../store/sqlite.ts'
+import { openSqliteStore } from '../store/sqlite/sqlite.ts'
 import { type Administration, createAdministration } from './administration.ts'
-import { createSealing } from './sealing.ts'
-import { ensureServerSecret } from './server-secret.ts'
-import { createSigner } from './signer.ts'
-import { ensureSigningKeys } from './signing-keys.ts'
+import { createSealing } from './keys/sealing.ts'
+import { ensureServerSecret } from './keys/server-secret.ts'
+import { createSigner } from './keys/signer.ts'
+import { ensureSigningKeys } from './keys/signing-keys.ts'
 
 const settings = parseSettings({
   issuer: 'https://as.example.com',

@@ -3,10 +3,10 @@ import { auditEvents } from '../model/audit.ts'
 import { SettingsError } from '../settings.ts'
 import type { AdministrationContext } from './administration-context.ts'
 import { AdministrationError } from './administration-error.ts'
-import { exportAudit, listAudit, recordBackup, verifyAudit } from './audit.ts'
+import { exportAudit, listAudit, recordBackup, verifyAudit } from './audit/audit.ts'
 import { addClient, editClient, listClients, removeClient, showClient } from './clients.ts'
-import { listKeys, revokeKey, rotateKeys } from './keys.ts'
-import { resealKeys } from './resealing.ts'
+import { listKeys, revokeKey, rotateKeys } from './keys/keys.ts'
+import { resealKeys } from './keys/resealing.ts'
 
 /** The operator's commands. Data in and data out are JSON, so that they can cross a socket. */
 export interface Administration {

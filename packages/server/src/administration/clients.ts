@@ -1,7 +1,8 @@
 import type { JsonObject } from '@holdfast/pop'
 import type { Client } from '../model/client.ts'
 import { changesOf } from '../model/client-changes.ts'
-import { parseClient, requireClientFits } from '../settings.ts'
+import type { Store } from '../ports/store.ts'
+import { parseClient, requireClientFits, type Settings, SettingsError } from '../settings.ts'
 import type { AdministrationContext } from './administration-context.ts'
 import { AdministrationError } from './administration-error.ts'
 import { chooseSecret, generateSecret } from './client-secret.ts'
@@ -168,4 +169,14 @@ function shown(
   readOnly: boolean,
 ): ShownClient {
   return { ...rest, hasSecret: client_secret !== undefined || client_secret_hash !== undefined, readOnly }
+}
+
+/** A client is defined in one place. @throws {@link SettingsError} */
+export async function requireClientsApart({ clients }: Pick<Settings, 'clients'>, store: Store): Promise<void> {
+  for (const { client_id } of clients) {
+    if (await store.findClient(client_id))
+      throw new SettingsError(
+        `clients: "${client_id}" is in the store too. Remove it here, or with "holdfast client remove ${client_id}".`,
+      )
+  }
 }

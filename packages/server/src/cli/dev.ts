@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { type Development, startDevelopment } from '../development/development.ts'
-import { StoreOwned } from '../store/owner.ts'
+import { StoreOwned } from '../store/sqlite/owner.ts'
 import { issuerOf } from './client-options.ts'
 import { Failure } from './exit.ts'
 import { programName } from './self.ts'

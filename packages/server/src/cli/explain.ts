@@ -1,10 +1,10 @@
 import { Refused, refusals } from '@holdfast/pop'
 import { ClientError } from '@holdfast/pop/client'
 import { AdministrationError } from '../administration/administration-error.ts'
-import { SealedKeyError } from '../administration/signing-keys.ts'
+import { SealedKeyError } from '../administration/keys/signing-keys.ts'
 import { StoreUnavailable } from '../ports/store.ts'
 import { SettingsError } from '../settings.ts'
-import { StoreOwned } from '../store/owner.ts'
+import { StoreOwned } from '../store/sqlite/owner.ts'
 import { StoreAway, StoreUnusable } from '../store/unusable.ts'
 import { type ExitCode, Failure } from './exit.ts'
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { ShownKey } from '../administration/keys.ts'
-import type { Resealing } from '../administration/resealing.ts'
+import type { ShownKey } from '../administration/keys/keys.ts'
+import type { Resealing } from '../administration/keys/resealing.ts'
 import { renderDistance, systemNow } from './moment.ts'
 import { administering } from './operator.ts'
 import { configOption } from './settings-file.ts'

@@ -1,1 +1,1 @@
-export { version } from '../http/version.ts'
+export { version } from '../http/operations/version.ts'

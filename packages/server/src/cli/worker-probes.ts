@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
-import type { Figures } from '../http/metrics.ts'
-import type { Probes, Readiness } from '../http/probes.ts'
+import type { Figures } from '../http/operations/metrics.ts'
+import type { Probes, Readiness } from '../http/operations/probes.ts'
 
 /** What the supervisor asks a worker. */
 interface Question {
@@ -93,7 +93,7 @@ export function askWorkers(count: number, isStopping: () => boolean): Probes {
 }
 
 async function bequeathed(processes: readonly Figures[]): Promise<Figures> {
-  const { bequeath } = await import('../http/metrics.ts')
+  const { bequeath } = await import('../http/operations/metrics.ts')
   return await bequeath(processes)
 }
 

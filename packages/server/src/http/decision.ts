@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Outbound } from '../endpoints/endpoint.ts'
 import type { Report } from '../ports/report.ts'
 import type { Arrival } from './exchange.ts'
-import type { RequestSpan, Tracing } from './tracing.ts'
+import type { RequestSpan, Tracing } from './operations/tracing.ts'
 
 /** A request on its way through the server. */
 export interface Passage {

@@ -7,7 +7,8 @@ import type { Listenings } from './certificate-renewal.ts'
 import { beginPassage, type Passage } from './decision.ts'
 import type { Arrival } from './exchange.ts'
 import { createListener } from './listeners.ts'
-import type { Tracing } from './tracing.ts'
+import type { ListenerFigures } from './operations/metrics.ts'
+import type { Tracing } from './operations/tracing.ts'
 
 /** The listeners of the layout: which asks for certificates, and which serves the aliases only. */
 export function createListeners(context: Context, tracing?: Tracing): Listenings {
@@ -38,4 +39,18 @@ export function createListeners(context: Context, tracing?: Tracing): Listenings
     public: start(listen.public, open),
     ...(mutualTls && { mutualTls: start(mutualTls, { origin: mutualTls.origin, asks: true, aliasesOnly: true }) }),
   }
+}
+
+/** What figures tell of the listeners: the certificates that they serve, and open connections. */
+export async function figuresOf(
+  listenings: Listenings,
+  served: Settings['listen'],
+): Promise<Readonly<Record<string, ListenerFigures>>> {
+  const figures: Record<string, ListenerFigures> = {}
+  for (const name of ['public', 'mutualTls'] as const) {
+    const certificate = served[name]?.certificate
+    const connections = await listenings[name]?.connections()
+    if (certificate !== undefined && connections !== undefined) figures[name] = { certificate, connections }
+  }
+  return figures
 }

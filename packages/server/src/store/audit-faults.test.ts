@@ -2,12 +2,12 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../../../conformance/postgres-server.ts'
 import { requirePrograms } from '../../../../conformance/requires.ts'
-import { verifyChains } from '../administration/audit-chain.ts'
+import { verifyChains } from '../administration/audit/chain.ts'
 import type { AuditEntry, AuditStamp } from '../model/audit.ts'
 import { clientSchema } from '../model/client.ts'
 import type { Store } from '../ports/store.ts'
 import { type Child, runInChild } from './child-process.fixture.ts'
-import { openPostgresStore } from './postgres.ts'
+import { openPostgresStore } from './postgres/postgres.ts'
 import { openTemporaryStore, temporaryFile } from './temporary-store.fixture.ts'
 
 const key = new Uint8Array(32).fill(7)
@@ -62,7 +62,7 @@ async function expectWhole(store: Store, acknowledged: readonly string[]): Promi
 describe('an audit log whose process is killed', () => {
   it('holds, and tells of every change that was made, and of no other', { timeout: 60_000 }, async () => {
     const file = temporaryFile(onTestFinished)
-    const module = JSON.stringify(new URL('./sqlite.ts', import.meta.url))
+    const module = JSON.stringify(new URL('./sqlite/sqlite.ts', import.meta.url))
     const opening = `const { openSqliteStore } = await import(${module})
       const store = await openSqliteStore({ file: ${JSON.stringify(file)} })`
     const acknowledged: string[] = []
@@ -99,7 +99,7 @@ requirePrograms('postgres')('an audit log in PostgreSQL', () => {
   it('holds when one of two workers of a node is killed', { timeout: 60_000 }, async () => {
     const url = await server.createDatabase()
     const store = await open(url)
-    const module = JSON.stringify(new URL('./postgres.ts', import.meta.url))
+    const module = JSON.stringify(new URL('./postgres/postgres.ts', import.meta.url))
     const opening = `const { openPostgresStore } = await import(${module})
       const store = await openPostgresStore({ url: ${JSON.stringify(url)} })`
     const stays = runAdding(opening, 'stays')

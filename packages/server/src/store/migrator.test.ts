@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { Kysely } from 'kysely'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { type Migration, migrate, migrations } from './migrator.ts'
-import { createSqliteDialect } from './sqlite-dialect.ts'
+import { createSqliteDialect } from './sqlite/dialect.ts'
 
 let database: DatabaseSync
 let db: Kysely<unknown>

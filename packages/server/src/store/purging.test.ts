@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ReferenceToken } from '../model/reference-token.ts'
 import type { Store } from '../ports/store.ts'
 import { purgeExpired } from './purging.ts'
-import { openSqliteStore } from './sqlite.ts'
+import { openSqliteStore } from './sqlite/sqlite.ts'
 
 const [expired, living] = [20_000, 1000]
 

@@ -6,8 +6,8 @@ import { Client } from 'pg'
 import { inject } from 'vitest'
 import { createPostgresDatabase } from '../../../../conformance/postgres-server.ts'
 import type { Store } from '../ports/store.ts'
-import { openPostgresStore } from './postgres.ts'
-import { openSqliteStore, type SqliteOptions } from './sqlite.ts'
+import { openPostgresStore } from './postgres/postgres.ts'
+import { openSqliteStore, type SqliteOptions } from './sqlite/sqlite.ts'
 
 /** For tests: registers what to do at the end of one, as Vitest's `onTestFinished` does. */
 export type AtEnd = (task: () => void | Promise<void>) => void

@@ -6,9 +6,9 @@ import { type PostgresServer, startPostgres } from '../../../../conformance/post
 import { requirePrograms } from '../../../../conformance/requires.ts'
 import { runInChild } from './child-process.fixture.ts'
 import { migrate, migrations } from './migrator.ts'
-import { openPostgresStore } from './postgres.ts'
-import { openSqliteStore } from './sqlite.ts'
-import { createSqliteDialect } from './sqlite-dialect.ts'
+import { openPostgresStore } from './postgres/postgres.ts'
+import { createSqliteDialect } from './sqlite/dialect.ts'
+import { openSqliteStore } from './sqlite/sqlite.ts'
 import { temporaryFile } from './temporary-store.fixture.ts'
 
 type Row = Readonly<Record<string, unknown>>

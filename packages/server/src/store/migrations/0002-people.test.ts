@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { clientSchema } from '../../model/client.ts'
 import { migrate, migrations } from '../migrator.ts'
 import { sampleAuthorization, sampleReferenceToken } from '../sample-records.fixture.ts'
-import { createSqliteDialect } from '../sqlite-dialect.ts'
+import { createSqliteDialect } from '../sqlite/dialect.ts'
 import { openTemporaryStore, temporaryFile } from '../temporary-store.fixture.ts'
 
 /** A database as the first schema left it, with a row in each table. */

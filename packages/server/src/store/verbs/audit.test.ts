@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type AuditAnchor, auditPage, verifyChains } from '../../administration/audit-chain.ts'
+import { type AuditAnchor, auditPage, verifyChains } from '../../administration/audit/chain.ts'
 import type { AuditEntry, AuditStamp } from '../../model/audit.ts'
 import { clientSchema } from '../../model/client.ts'
 import { sampleAuthorization } from '../sample-records.fixture.ts'

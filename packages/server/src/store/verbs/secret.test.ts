@@ -1,7 +1,7 @@
 import { nodePrimitives } from '@holdfast/pop/certificates'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createSealing } from '../../administration/sealing.ts'
-import { ensureServerSecret } from '../../administration/server-secret.ts'
+import { createSealing } from '../../administration/keys/sealing.ts'
+import { ensureServerSecret } from '../../administration/keys/server-secret.ts'
 import { openTemporaryStore } from '../temporary-store.fixture.ts'
 
 const key = {
