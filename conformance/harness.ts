@@ -305,7 +305,17 @@ export function rowsOf({ directory }: Pick<Harness, 'directory'>): number {
 }
 
 /** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
+  const port = await anyPort()
+  if (given.has(port)) return await freePort()
+  given.add(port)
+  return port
+}
+
+/** The system may lend the same one again as soon as it is let go. */
+const given = new Set<number>()
+
+function anyPort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer()
     probe.once('error', reject)

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { findPackageJSON } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,25 +14,11 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { api, freePort, type Harness, startServer } from './harness.ts'
 
-/** Where copies of the API find each other. */
-const place = Symbol.for('opentelemetry.js.api.1')
-
 const exporter = new InMemorySpanExporter()
 const SERVER = 1
 const CLIENT = 2
 const ERROR = 2
 
-/**
- * An SDK takes part only where its copy of the API is not older than ours. This one is, in this repository, by a minor
- * version that changes nothing of what is used here.
- */
-const alignment = `const registered=globalThis[Symbol.for('opentelemetry.js.api.1')];if(registered)Reflect.set(registered,'version',${JSON.stringify(versionOfApi())})`
-
-beforeAll(() => {
-  new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register()
-  const registered: unknown = Reflect.get(globalThis, place)
-  Reflect.set(registered as object, 'version', versionOfApi())
-})
 beforeEach(() => exporter.reset())
 
 const spans = () => exporter.getFinishedSpans()
@@ -41,9 +26,20 @@ const requestSpan = () => spans().find(({ kind }) => kind === SERVER)
 const childrenOf = (span: ReadableSpan | undefined) =>
   spans().filter(({ parentSpanContext }) => parentSpanContext?.spanId === span?.spanContext().spanId)
 
+describe('spans for an SDK that is not there', () => {
+  it('are missed in the log, once, and requests are answered', async () => {
+    const server = await startServer((settings) => ({ ...settings, tracing: true }))
+    onTestFinished(() => server.close())
+    for (const _ of [1, 2]) expect((await server.token()).status).toBe(200)
+    expect(server.answered.at(-1)?.request).not.toHaveProperty('trace_id')
+    expect(server.reports).toEqual([{ level: 'warn', event: 'tracing_without_sdk' }])
+  })
+})
+
 describe('spans', () => {
   let server: Harness
   beforeAll(async () => {
+    new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register()
     server = await startServer((settings) => ({ ...settings, tracing: true }))
   })
   afterAll(() => server?.close())
@@ -140,20 +136,6 @@ describe('spans of a request for which something is away', () => {
   })
 })
 
-describe('spans for an SDK that is not there, or does not know our version of the API', () => {
-  it('are missed in the log, once, and requests are answered', async () => {
-    const registered: unknown = Reflect.get(globalThis, place)
-    Reflect.set(globalThis, place, { ...(registered as object), version: '0.1.0' })
-    onTestFinished(() => void Reflect.set(globalThis, place, registered))
-    const server = await startServer((settings) => ({ ...settings, tracing: true }))
-    onTestFinished(() => server.close())
-    for (const _ of [1, 2]) expect((await server.token()).status).toBe(200)
-    expect(spans()).toEqual([])
-    expect(server.answered.at(-1)?.request).not.toHaveProperty('trace_id')
-    expect(server.reports).toEqual([{ level: 'warn', event: 'tracing_without_sdk' }])
-  })
-})
-
 describe('without tracing in the settings', () => {
   it('there are no spans, whatever the process was started with', async () => {
     const server = await startServer()
@@ -173,10 +155,9 @@ describe('examples/tracing.ts', () => {
     onTestFinished(() => rmSync(server.directory, { recursive: true, force: true }))
     writeFileSync(join(directory, 'holdfast.yaml'), JSON.stringify(server.settings))
     const recipe = fileURLToPath(new URL('../examples/tracing.ts', import.meta.url))
-    const aligned = `data:text/javascript,${encodeURIComponent(alignment)}`
     const child = spawn(process.execPath, [programPath, 'serve'], {
       cwd: directory,
-      env: { ...process.env, NODE_OPTIONS: `--import ${recipe} --import ${aligned}` },
+      env: { ...process.env, NODE_OPTIONS: `--import ${recipe}` },
     })
     onTestFinished(() => void child.kill('SIGKILL'))
     let log = ''
@@ -195,11 +176,6 @@ describe('examples/tracing.ts', () => {
 })
 
 const programPath = fileURLToPath(new URL('../bin/holdfast.js', import.meta.resolve('holdfast')))
-
-function versionOfApi(): string {
-  const manifest = findPackageJSON('@opentelemetry/api', import.meta.resolve('holdfast'))
-  return JSON.parse(readFileSync(manifest ?? '', 'utf8')).version
-}
 
 /** What an exporter could send on. */
 function textOf(spans: readonly ReadableSpan[]): string {
