@@ -16,8 +16,21 @@ const { FORCE_COLOR: _, ...environment } = process.env
 const plain = { ...environment, NO_COLOR: '1' }
 const modules = `${root}/node_modules`
 
+/** What takes long is left to `npm test`: a browser, and faults, floods and ends of servers that are waited for. */
+const long = [
+  'conformance/chromium/**',
+  'conformance/{deploy,encryption-key,faults-*,http-limits,interop-dpop-clients,key-rotation}.test.ts',
+  'conformance/{limits-connections,limits-nodes,postgres-nodes,redis,tls-renewal,upgrade}.test.ts',
+  'packages/server/src/cli/{audit,dev,log,serve-postgres}.test.ts',
+  'packages/server/src/store/{audit-faults,redis-replay,upgrade}.test.ts',
+  'packages/server/src/store/postgres/**',
+  'packages/server/src/store/sqlite/{backup,faults,full-disk}.test.ts',
+  'scripts/fault/**',
+]
+const without = long.flatMap((pattern) => ['--without', pattern])
+
 const steps: readonly Step[] = [
-  { name: 'unit', command: [node, 'scripts/test.ts', 'packages/', 'scripts/'] },
+  { name: 'unit', command: [node, 'scripts/test.ts', ...without, 'packages/', 'scripts/'] },
   { name: 'types', command: [`${modules}/.bin/tsc`, '-b', '--force'] },
   {
     name: 'lint',
@@ -32,11 +45,7 @@ const steps: readonly Step[] = [
   { name: 'lockfile', command: [node, 'scripts/lockfile.ts'] },
   { name: 'unused', command: [`${modules}/.bin/knip`] },
   { name: 'packed', command: [node, 'scripts/packed.ts'], after: 'types' },
-  // The browser's tests take as long as half of the others together: `npm test` runs them.
-  {
-    name: 'conformance',
-    command: [node, 'scripts/test.ts', '--without', 'conformance/chromium', 'conformance/', 'examples/'],
-  },
+  { name: 'conformance', command: [node, 'scripts/test.ts', ...without, 'conformance/', 'examples/'] },
 ]
 
 interface Outcome {

@@ -2,13 +2,20 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startVitest, type TestModule, type TestSuite, type Vitest } from 'vitest/node'
+import { openMemory } from './memory.ts'
 
-// `npm test`: every test once, or those whose path contains one of the arguments, `--without` a folder. Names the
-// suites that were left out, and counts on the last line. Hundreds of processes and threads load the same sources: they are compiled once.
+// `npm test`: every test once, or those whose path contains one of the arguments, `--without` those that a pattern
+// matches, as often as wanted. Names the suites that were left out, and counts on the last line.
+
+// Hundreds of processes and threads load the same sources: they are compiled once.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../node_modules/.cache', import.meta.url))
+process.env.TMPDIR ??= openMemory()
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { without: { type: 'string' } } })
-const exclude = ['**/node_modules/**', ...(values.without === undefined ? [] : [`${values.without}/**`])]
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { without: { type: 'string', multiple: true, default: [] } },
+})
+const exclude = ['**/node_modules/**', ...values.without]
 const vitest = await startVitest('test', positionals, { run: true, watch: false, passWithNoTests: true, exclude })
 await vitest.close()
 
