@@ -59,7 +59,7 @@ function createSqlite(): Database {
     halfway: `
       const { DatabaseSync } = await import('node:sqlite')
       const { Kysely } = await import('kysely')
-      const { createSqliteDialect } = await import(${here('sqlite-dialect.ts')})
+      const { createSqliteDialect } = await import(${here('sqlite/dialect.ts')})
       const { migrate, migrations } = await import(${here('migrator.ts')})
       const database = new DatabaseSync(${JSON.stringify(where)})
       database.exec('pragma journal_mode = wal; begin immediate')
