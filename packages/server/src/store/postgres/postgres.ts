@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '@holdfast/pop'
-import { Kysely, PostgresDialect, type PostgresPool, sql } from 'kysely'
+import { Kysely, PostgresDialect, type PostgresPool } from 'kysely'
 import { Pool, type PoolConfig, types } from 'pg'
 import type { Report } from '../../ports/report.ts'
-import { type Audited, type Issue, type Store, StoreUnavailable } from '../../ports/store.ts'
+import { type Issue, type Store, StoreUnavailable } from '../../ports/store.ts'
 import { assembleStore } from '../assemble.ts'
 import type { Schema } from '../schema.ts'
 import { StoreAway, StoreUnusable } from '../unusable.ts'
@@ -12,7 +12,7 @@ import { type ChangeName, changes, type ReadName, reads } from '../verbs.ts'
 import { watchClock } from './clock.ts'
 import { isConflict, isOutage } from './failure.ts'
 import { preparePostgres } from './preparation.ts'
-import { changesChannel, watchChanges } from './watch.ts'
+import { watchChanges } from './watch.ts'
 
 /** How a PostgreSQL store is opened. */
 export interface PostgresOptions {
@@ -128,35 +128,13 @@ function isOneStatement(name: ChangeName, data: unknown): boolean {
   return uses.length === 1 && Object.keys(rest).length === 0
 }
 
-/** Changes of what other processes keep in memory. */
-const announced: ReadonlySet<ChangeName> = new Set<ChangeName>([
-  'insertClient',
-  'replaceClient',
-  'deleteClient',
-  'ensureSigningKeys',
-  'rotateSigningKey',
-  'revokeSigningKey',
-  'endAll',
-  'reseal',
-])
-
-/** What is changed: an entry of the audit log concerns nobody who keeps copies. */
-function changeIn(name: ChangeName, data: unknown): ChangeName {
-  // as: the data of this verb.
-  return name === 'audited' ? (data as Audited).verb : name
-}
-
 /** Makes a change, again where it only lost to another one at the same time: it has changed nothing then. */
 async function change(db: Kysely<Schema>, name: ChangeName, data: unknown): Promise<unknown> {
   const verb = verbOf(changes, name)
   for (let tries = 1; ; tries++) {
     try {
       if (isOneStatement(name, data)) return await verb(db, data)
-      return await db.transaction().execute(async (transaction) => {
-        const answer = await verb(transaction, data)
-        if (announced.has(changeIn(name, data))) await sql`select pg_notify(${changesChannel}, '')`.execute(transaction)
-        return answer
-      })
+      return await db.transaction().execute((transaction) => verb(transaction, data))
     } catch (cause) {
       if (cause instanceof Undone) return cause.answer
       if (!isConflict(cause) || tries === mostTries) throw cause

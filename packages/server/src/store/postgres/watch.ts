@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Pool, PoolClient } from 'pg'
 import type { Report } from '../../ports/report.ts'
 import type { Schema } from '../schema.ts'
+import { changesChannel } from '../verbs/state.ts'
 
 /** What other processes changed, for those who keep copies. */
 export interface Watch {
@@ -11,9 +12,6 @@ export interface Watch {
 
 /** How long a change can go unnoticed while nobody is told, in milliseconds. */
 const pollInterval = 1000
-
-/** What changes are announced on. */
-export const changesChannel = 'holdfast_changes'
 
 /**
  * Watches the counter that each change of clients and signing keys moves: looks at it when the server tells of one, and

@@ -1,6 +1,14 @@
 import type { Seconds } from '@holdfast/pop'
-import type { Kysely } from 'kysely'
+import { type Kysely, PostgresAdapter, sql } from 'kysely'
 import type { Schema } from '../schema.ts'
+
+/** What changes are announced on, where the database is shared. */
+export const changesChannel = 'holdfast_changes'
+
+/** Says whether other processes may use the database at the same time. */
+export function isShared(db: Kysely<Schema>): boolean {
+  return db.getExecutor().adapter instanceof PostgresAdapter
+}
 
 /** Lets other processes notice a change of what they keep in memory. Part of the change: the next one waits until it ends. */
 export async function countChange(db: Kysely<Schema>): Promise<void> {
@@ -8,6 +16,7 @@ export async function countChange(db: Kysely<Schema>): Promise<void> {
     .updateTable('state')
     .set(({ eb }) => ({ changes: eb('changes', '+', 1) }))
     .execute()
+  if (isShared(db)) await sql`select pg_notify(${changesChannel}, '')`.execute(db)
 }
 
 /**
