@@ -1,6 +1,7 @@
 import type { Seconds } from '@holdfast/pop'
-import { type Kysely, PostgresAdapter } from 'kysely'
+import type { Kysely, SelectQueryBuilder } from 'kysely'
 import type { Schema } from '../schema.ts'
+import { isShared } from './state.ts'
 
 /** The longest life that settings and registrations allow an access token. */
 const longestAccessToken: Seconds = 86_400
@@ -14,8 +15,7 @@ export async function purge(
   db: Kysely<Schema>,
   { before, limit }: { readonly before: Seconds; readonly limit: number },
 ): Promise<number> {
-  const hasOthers = db.getExecutor().adapter instanceof PostgresAdapter
-  const chunk = { before, limit, hasOthers }
+  const chunk = { before, limit, hasOthers: isShared(db) }
   const late = { ...chunk, before: before - longestAccessToken }
   const deletions = [
     deletionOf(db, 'reference_token', chunk),
@@ -43,59 +43,57 @@ interface Chunk {
   readonly hasOthers: boolean
 }
 
-type Independent = 'reference_token' | 'session' | 'flow' | 'device_authorization' | 'code'
-
-function deletionOf(db: Kysely<Schema>, table: Independent, { before, limit, hasOthers }: Chunk) {
-  const expired = db
-    .selectFrom(table)
-    .select('hash')
-    .where('expires', '<', before)
-    .orderBy('expires')
-    .limit(limit)
-    .$if(hasOthers, (query) => query.forUpdate().skipLocked())
-  return db.deleteFrom(table).where('hash', 'in', expired)
+/** Of rows in an order the first ones, as many as go at once. */
+function firstOf({ limit, hasOthers }: Chunk) {
+  return <DB, Table extends keyof DB, Row>(rows: SelectQueryBuilder<DB, Table, Row>) => {
+    const first = rows.limit(limit)
+    return hasOthers ? first.forUpdate().skipLocked() : first
+  }
 }
 
-function ofPushedRequests(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
+type Independent = 'reference_token' | 'session' | 'flow' | 'device_authorization' | 'code'
+
+function deletionOf(db: Kysely<Schema>, table: Independent, chunk: Chunk) {
+  const expired = db.selectFrom(table).select('hash').where('expires', '<', chunk.before).orderBy('expires')
+  return db.deleteFrom(table).where('hash', 'in', expired.$call(firstOf(chunk)))
+}
+
+function ofPushedRequests(db: Kysely<Schema>, chunk: Chunk) {
   const expired = db
     .selectFrom('pushed_request')
     .select('hash')
-    .where('expires', '<', before)
+    .where('expires', '<', chunk.before)
     .where(({ not, exists, selectFrom }) =>
       not(exists(selectFrom('flow').select('flow.hash').whereRef('flow.pushed_request', '=', 'pushed_request.hash'))),
     )
     .orderBy('expires')
-    .limit(limit)
-    .$if(hasOthers, (query) => query.forUpdate().skipLocked())
-  return db.deleteFrom('pushed_request').where('hash', 'in', expired)
+  return db.deleteFrom('pushed_request').where('hash', 'in', expired.$call(firstOf(chunk)))
 }
 
-function ofRefreshTokens(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
+function ofRefreshTokens(db: Kysely<Schema>, chunk: Chunk) {
   const expired = db
     .selectFrom('refresh_token')
     .select('hash')
-    .where('expires', '<', before)
+    .where('expires', '<', chunk.before)
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
           selectFrom('authorization')
             .select('authorization.id')
             .whereRef('authorization.id', '=', 'refresh_token.authorization_id')
-            .where('authorization.expires', '>=', before),
+            .where('authorization.expires', '>=', chunk.before),
         ),
       ),
     )
     .orderBy('expires')
-    .limit(limit)
-    .$if(hasOthers, (query) => query.forUpdate().skipLocked())
-  return db.deleteFrom('refresh_token').where('hash', 'in', expired)
+  return db.deleteFrom('refresh_token').where('hash', 'in', expired.$call(firstOf(chunk)))
 }
 
-function ofAuthorizations(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
+function ofAuthorizations(db: Kysely<Schema>, chunk: Chunk) {
   const expired = db
     .selectFrom('authorization')
     .select('id')
-    .where('expires', '<', before)
+    .where('expires', '<', chunk.before)
     .where(({ and, not, exists, selectFrom }) =>
       and(
         followers.map((table) =>
@@ -108,63 +106,39 @@ function ofAuthorizations(db: Kysely<Schema>, { before, limit, hasOthers }: Chun
       ),
     )
     .orderBy('expires')
-    .limit(limit)
-    .$if(hasOthers, (query) => query.forUpdate().skipLocked())
-  return db.deleteFrom('authorization').where('id', 'in', expired)
+  return db.deleteFrom('authorization').where('id', 'in', expired.$call(firstOf(chunk)))
 }
 
 const followers = ['code', 'refresh_token', 'reference_token', 'device_authorization'] as const
 
-function ofJwtRevocations(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
-  const expired = db.selectFrom('jwt_revocation').select('jti').where('expires', '<', before)
-  return db.deleteFrom('jwt_revocation').where(
-    'jti',
-    'in',
-    expired
-      .orderBy('expires')
-      .limit(limit)
-      .$if(hasOthers, (query) => query.forUpdate().skipLocked()),
-  )
+function ofJwtRevocations(db: Kysely<Schema>, chunk: Chunk) {
+  const expired = db.selectFrom('jwt_revocation').select('jti').where('expires', '<', chunk.before).orderBy('expires')
+  return db.deleteFrom('jwt_revocation').where('jti', 'in', expired.$call(firstOf(chunk)))
 }
 
-function ofUses(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
-  const expired = db.selectFrom('single_use').select(['kind', 'key']).where('expires', '<', before)
-  return db.deleteFrom('single_use').where(({ eb, refTuple }) =>
-    eb(
-      refTuple('kind', 'key'),
-      'in',
-      expired
-        .orderBy('expires')
-        .limit(limit)
-        .$if(hasOthers, (query) => query.forUpdate().skipLocked())
-        .$asTuple('kind', 'key'),
-    ),
-  )
+function ofUses(db: Kysely<Schema>, chunk: Chunk) {
+  const expired = db
+    .selectFrom('single_use')
+    .select(['kind', 'key'])
+    .where('expires', '<', chunk.before)
+    .orderBy('expires')
+    .$call(firstOf(chunk))
+  return db
+    .deleteFrom('single_use')
+    .where(({ eb, refTuple }) => eb(refTuple('kind', 'key'), 'in', expired.$asTuple('kind', 'key')))
 }
 
-function ofSigningKeys(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
+function ofSigningKeys(db: Kysely<Schema>, chunk: Chunk) {
   const expired = db
     .selectFrom('signing_key')
     .select('kid')
     .where('stage', '=', 'retired')
-    .where('expires', '<', before)
-  return db.deleteFrom('signing_key').where(
-    'kid',
-    'in',
-    expired
-      .orderBy('expires')
-      .limit(limit)
-      .$if(hasOthers, (query) => query.forUpdate().skipLocked()),
-  )
+    .where('expires', '<', chunk.before)
+    .orderBy('expires')
+  return db.deleteFrom('signing_key').where('kid', 'in', expired.$call(firstOf(chunk)))
 }
 
-function ofAttempts(db: Kysely<Schema>, { before, limit, hasOthers }: Chunk) {
-  const expired = db
-    .selectFrom('attempt')
-    .select('key')
-    .where('until', '<', before)
-    .orderBy('until')
-    .limit(limit)
-    .$if(hasOthers, (query) => query.forUpdate().skipLocked())
-  return db.deleteFrom('attempt').where('key', 'in', expired)
+function ofAttempts(db: Kysely<Schema>, chunk: Chunk) {
+  const expired = db.selectFrom('attempt').select('key').where('until', '<', chunk.before).orderBy('until')
+  return db.deleteFrom('attempt').where('key', 'in', expired.$call(firstOf(chunk)))
 }
