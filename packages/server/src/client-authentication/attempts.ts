@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { type Clock, type Reason, Refused, refusals, type Seconds } from '@holdfast/pop'
 import type { Attempts, Context } from '../context.ts'
+import { toleratedAhead } from '../ports/store.ts'
 import type { Settings } from '../settings.ts'
 import { type CountingContext, createSharedCounts, type SharedCounts, type Tally } from './shared-counts.ts'
 
@@ -107,9 +108,6 @@ export function createCounters(
 
 /** So many pairs of name and address are remembered; the oldest are forgotten. */
 const mostPairs = 10_000
-
-/** Clocks of nodes differ: a window may end so much later than one that begins here, in seconds. */
-const toleratedAhead = 5
 
 /** Counts by name and address, so that nobody locks a client or a person out from elsewhere. */
 export function createAttempts(

@@ -98,6 +98,9 @@ export type Audited = {
   }
 }[AuditedName]
 
+/** Clocks of nodes differ: a window that another one has begun may end so much later than one that begins here. */
+export const toleratedAhead: Seconds = 5
+
 /** How often something was counted of late. */
 export interface Count {
   /** Who and what is counted. */

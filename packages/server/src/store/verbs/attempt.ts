@@ -1,12 +1,9 @@
 import type { Kysely } from 'kysely'
-import type { Count, Store } from '../../ports/store.ts'
+import { type Count, type Store, toleratedAhead } from '../../ports/store.ts'
 import type { Schema } from '../schema.ts'
 
 /** A statement is prepared for each number of rows that one has: powers of two, so that they are few. */
 const mostRows = 256
-
-/** Clocks of nodes differ: a window may end so much later than the one that is given, in seconds. */
-const toleratedAhead = 5
 
 /** Adds to counts, each in a window of its own. One whose window is over, or ends impossibly late, begins anew. */
 export async function count(
