@@ -56,6 +56,8 @@ export interface ServerOptions {
   readonly operator?: string
   /** Told what happens: refusals, outages. Never a token, secret, key or proof. */
   readonly report?: (report: Report) => void
+  /** How many lines were lost so far of the log that `report` writes, for the figures. */
+  readonly lostLines?: () => number
   /** So long it waits at the start for a PostgreSQL that does not answer yet, in seconds: 0 when left out. */
   readonly patience?: number
   /** Where another process answers for this one: it gets the probes, and no listener for operations is opened. */
@@ -173,7 +175,7 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
   })
   const probes = createProbes(
     needsOf(context),
-    async () => (await metrics?.read(await figuresOf(listenings, renewing.served()))) ?? [],
+    async () => (await metrics?.read(await figuresOf(listenings, renewing.served()), options.lostLines?.() ?? 0)) ?? [],
   )
   options.supervised?.(probes)
   const operations = options.supervised ? undefined : await openOperations(settings.operations, probes)

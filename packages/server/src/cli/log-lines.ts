@@ -5,6 +5,8 @@ export interface Lines {
   write(line: string): void
   /** How many lines were lost since it was last asked: nothing before lines can be written again. */
   takeLost(): number
+  /** How many were lost in all, told or not. */
+  lost(): number
   /** The process shall end, even when nobody reads what is left. */
   end(): void
 }
@@ -18,6 +20,9 @@ const longestEnd = 1000
 /** Lines of so many milliseconds are written together. */
 const together = 10
 
+/** A pipe takes so many bytes whole, or none of them: `PIPE_BUF`. More than that is torn when several processes write to it. */
+const wholeBytes = 4096
+
 /**
  * Writes lines to standard output, those of a hundredth of a second together. A process that is killed loses those of its
  * last, one that ends by itself none.
@@ -26,26 +31,45 @@ export function openLines(): Lines {
   const sink = isPiped(1) ? openPipe() : openFile(1)
   let pending: string[] = []
   let lost = 0
-  const flush = (): void => {
+  let told = 0
+  const flush = (cut: typeof piecesOf): void => {
     const lines = pending
     pending = []
-    if (lines.length > 0 && !sink.take(lines.join(''))) lost += lines.length
+    for (const piece of cut(lines)) if (!sink.take(piece.join(''))) lost += piece.length
   }
-  process.on('exit', flush)
+  // Only the first write of a process that exits is sure to be done.
+  process.on('exit', () => flush((lines) => (lines.length > 0 ? [lines] : [])))
   return {
     write(line) {
-      if (pending.push(line) === 1) setTimeout(flush, together)
+      if (pending.push(line) === 1) setTimeout(flush, together, piecesOf)
     },
     takeLost() {
-      const told = lost > 0 && sink.isWell() ? lost : 0
-      lost -= told
-      return told
+      const untold = sink.isWell() ? lost - told : 0
+      told += untold
+      return untold
     },
+    lost: () => lost,
     end() {
-      flush()
+      flush(piecesOf)
       if (sink.isBusy()) setTimeout(() => process.exit(), longestEnd).unref()
     },
   }
+}
+
+/** Parts that a pipe takes whole. A line that is longer is one of its own. */
+function piecesOf(lines: readonly string[]): readonly (readonly string[])[] {
+  const pieces: string[][] = []
+  let room = 0
+  for (const line of lines) {
+    const bytes = Buffer.byteLength(line)
+    if (bytes > room) {
+      pieces.push([])
+      room = wholeBytes
+    }
+    pieces.at(-1)?.push(line)
+    room -= bytes
+  }
+  return pieces
 }
 
 interface Sink {
@@ -60,6 +84,8 @@ interface Sink {
 function openPipe(): Sink {
   const { stdout } = process
   let isOpen = true
+  // Pieces that have waited are not written together either.
+  Object.assign(stdout, { _writev: null })
   // A command ends when its reader has gone; a server does not.
   stdout.removeAllListeners('error').on('error', () => {
     isOpen = false

@@ -5,7 +5,9 @@ import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import type { Report } from '../ports/report.ts'
 import { freeBase, holdfast, origin, start, stop } from './command-line.fixture.ts'
+import { createLog } from './log.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-log-'))
 const home = process.cwd()
@@ -26,7 +28,7 @@ const chatter = `
     await new Promise((resolve) => setTimeout(resolve, 5))
     slowest = Math.max(slowest, performance.now() - began)
   }
-  process.stderr.write(JSON.stringify({ slowest, waiting: process.stdout.writableLength }))
+  process.stderr.write(JSON.stringify({ slowest, waiting: process.stdout.writableLength, lost: log.lost() }))
   if (process.argv[1] === 'crash') {
     log.report({ level: 'info', event: 'last' })
     throw new Error('A defect.')
@@ -46,7 +48,7 @@ function chat(stdout: 'pipe' | number, ...args: string[]): ChildProcess {
   return child
 }
 
-async function told(child: ChildProcess): Promise<{ readonly slowest: number; readonly waiting: number }> {
+async function told(child: ChildProcess): Promise<Record<'slowest' | 'waiting' | 'lost', number>> {
   const [said] = await once(child.stderr as NodeJS.ReadableStream, 'data')
   return JSON.parse(String(said))
 }
@@ -113,6 +115,62 @@ describe('[F31] a log', () => {
   })
 })
 
+describe('[F31] lines of a log', () => {
+  it.each([
+    ['a terminal takes for a command', '\u009b2J'],
+    ['ends a line for some', '\u2028'],
+    ['turns what follows around', '\u202e'],
+    ['begins a new line', '\n{"event":"forged"}'],
+  ])('have nothing as it is that %s', (_, made) => {
+    const text = written({ seen: made })
+    expect(text.trimEnd()).toMatch(/^[ -~]+$/)
+    expect(JSON.parse(text).seen).toBe(made)
+  })
+
+  it('tell the first of several failures, and end where causes go round', () => {
+    const several = new AggregateError([new Error('one'), new Error('two')])
+    const round = new Error('outer')
+    round.cause = round
+    expect(JSON.parse(written({ cause: several })).cause).toBe('AggregateError:  <- Error: one')
+    expect(JSON.parse(written({ cause: round })).cause).toMatch(/^(Error: outer( <- )?){2,9}$/)
+  })
+
+  it.each(['seen', 'cause'])('are short, however long %s is', (member) => {
+    expect(written({ [member]: 'x'.repeat(100_000) }).length).toBeLessThan(4096)
+  })
+
+  it('of several processes that share a pipe are whole, however slowly it is read', async () => {
+    const several = 'for each in 1 2 3; do "$0" --input-type=module -e "$1" little & done; wait'
+    const child = spawn('sh', ['-c', several, process.execPath, chatter], { stdio: ['ignore', 'pipe', 'ignore'] })
+    let text = ''
+    for await (const part of child.stdout.setEncoding('utf8')) {
+      text += part
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    const lines = text.trimEnd().split('\n')
+    expect(lines.length).toBeGreaterThan(3000)
+    for (const line of lines) expect(JSON.parse(line).seen).toMatch(/^(x{100}|\d+)$/)
+  })
+
+  it('that were lost are counted, told or not', async () => {
+    const child = chat('pipe', 'resume')
+    const { lost } = await told(child)
+    expect(lost).toBeGreaterThan(1000)
+    child.stdin?.end('go on')
+    const [said] = (await linesOf(child)).filter(({ event }) => event === 'log_lines_lost')
+    // Those of its last turn were not given away yet when it was asked.
+    expect(Number(said?.seen) - lost).toSatisfy((more: number) => more === 0 || more === 1000)
+  })
+
+  /** The line that one report makes. */
+  function written(report: Partial<Report>): string {
+    const lines: string[] = []
+    const collecting = { write: (line: string) => void lines.push(line), takeLost: () => 0, lost: () => 0, end() {} }
+    createLog({ level: 'info', requests: 'all' }, collecting).report({ level: 'info', event: 'refused', ...report })
+    return lines.join('')
+  }
+})
+
 describe('[F31] holdfast serve', () => {
   let base: number
   beforeAll(async () => {
@@ -122,6 +180,7 @@ describe('[F31] holdfast serve', () => {
     const settings = {
       issuer: origin(base + 1),
       listen: { public: { ...pair, port: base + 1 }, mutualTls: { ...pair, port: base + 2 } },
+      operations: { port: base + 3 },
       apis: [{ identifier: 'https://api.example.com', scopes: ['api1'] }],
       clients: [{ client_id: 'client', client_secret: 'secret', scope: 'api1' }],
     }
@@ -153,11 +212,13 @@ describe('[F31] holdfast serve', () => {
 
   const answers = () => expect.poll(() => askForToken().catch(() => 0), { timeout: 20_000 }).toBe(200)
 
-  it('goes on when the reader of its log has gone, and drains', async () => {
+  it('goes on when the reader of its log has gone, counts what nobody took, and drains', async () => {
     const server = start(directory, 'serve')
     server.stdout?.destroy()
     await answers()
     await answers()
+    const figures = async () => await (await fetch(`http://127.0.0.1:${base + 3}/metrics`)).text()
+    await expect.poll(figures).toMatch(/^holdfast_log_lines_lost_total [1-9]/m)
     expect(await stop(server)).toBe(0)
   })
 

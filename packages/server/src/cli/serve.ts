@@ -39,7 +39,7 @@ holdfast.sock beside its database; with PostgreSQL they change the database.
           log.report({ level: 'info', event: 'stopped' })
         } else {
           // as: parsed once above, and again by the server.
-          await serve(written as SettingsInput, { directory, patience, report: log.report, at: originsOf(listen) })
+          await serve(written as SettingsInput, { directory, patience, log, at: originsOf(listen) })
         }
       } finally {
         log.end()
@@ -51,30 +51,31 @@ holdfast.sock beside its database; with PostgreSQL they change the database.
 interface Serving {
   readonly directory: string
   readonly patience: number
-  readonly report: Log['report']
+  readonly log: Log
   /** Where it is reached, for the log. */
   readonly at: string
 }
 
 /** Until a signal comes, or the database fails. */
-async function serve(written: SettingsInput, { directory, patience, report: log, at }: Serving): Promise<void> {
-  const { failed, report } = watchStore(log)
+async function serve(written: SettingsInput, { directory, patience, log, at }: Serving): Promise<void> {
+  const { failed, report } = watchStore(log.report)
   const server = await createAuthorizationServer(written, {
     directory,
     patience,
     report,
+    lostLines: log.lost,
     ...(isWorker() && { supervised: answerSupervisor }),
   })
   try {
     const stopped = untilStopped()
     await server.listen()
-    log({ level: 'info', event: 'listening', seen: at })
+    log.report({ level: 'info', event: 'listening', seen: at })
     const signal = await Promise.race([stopped, failed])
-    log({ level: 'info', event: 'draining', seen: signal })
+    log.report({ level: 'info', event: 'draining', seen: signal })
   } finally {
     await server.close()
   }
-  log({ level: 'info', event: 'stopped' })
+  log.report({ level: 'info', event: 'stopped' })
 }
 
 function originsOf({ public: open, mutualTls }: Settings['listen']): string {

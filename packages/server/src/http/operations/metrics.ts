@@ -11,7 +11,7 @@ export interface Metrics {
   readonly report: (report: Report) => void
   /** The store, with the time that each verb takes. */
   readonly observe: (store: Store) => Store
-  readonly read: (listeners: Readonly<Record<string, ListenerFigures>>) => Promise<Figures>
+  readonly read: (listeners: Readonly<Record<string, ListenerFigures>>, lostLines: number) => Promise<Figures>
 }
 
 /** What a listener says of itself when somebody asks. */
@@ -88,6 +88,11 @@ export function createMetrics(): Metrics {
     labelNames: ['listener'],
     registers,
   })
+  const lost = new Counter({
+    name: 'holdfast_log_lines_lost_total',
+    help: 'Lines of the log that nobody took.',
+    registers,
+  })
   const build = new Gauge({
     name: 'holdfast_build_info',
     help: 'Always 1: what runs here.',
@@ -105,7 +110,9 @@ export function createMetrics(): Metrics {
       else if (event !== 'answered') events.inc({ event, level })
     },
     observe: (store) => observed(store, { verbs, waiting }),
-    async read(listeners) {
+    async read(listeners, lostLines) {
+      lost.reset()
+      lost.inc(lostLines)
       for (const [listener, { certificate, connections: open }] of Object.entries(listeners)) {
         expiry.set({ listener }, new X509Certificate(certificate).validToDate.getTime() / 1000)
         connections.set({ listener }, open)
