@@ -151,6 +151,20 @@ describe('the keys of the issuer', () => {
     expect(world.unchanged).toBe(1)
   })
 
+  it('are looked for at another address at once where there are none at the one before', async () => {
+    const { world, guard, token } = createSetting()
+    expect(await ask(guard, token())).toBe('admitted')
+    world.keys = { keys: [] }
+    world.now += 30
+    expect(await ask(guard, token())).toBe('admitted')
+    world.metadata = { jwks_uri: 'https://issuer.test/other/keys' }
+    world.keys = { keys: keysOf(createTestIssuer({ kid: 'next' })) }
+    world.now += 30
+    const before = world.answered
+    await ask(guard, token())
+    await expect.poll(() => world.answered - before).toBe(2)
+  })
+
   it('[F18] of an issuer that hangs cost one second once, and go on', async () => {
     const { world, guard, token } = createSetting()
     const verified = token()

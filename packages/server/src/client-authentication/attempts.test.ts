@@ -123,6 +123,14 @@ describe('what nodes count together', () => {
     await expect.poll(() => [...database.rows.values()][0]?.count, { timeout: 3000 }).toBe(most)
   })
 
+  it('is added when the database is back, also where nothing more is counted', async () => {
+    const { nodes, database } = sharing(1)
+    database.isAway = true
+    await guessAt(nodes[0], 'settle')
+    database.isAway = false
+    await expect.poll(() => [...database.rows.values()][0]?.count, { timeout: 3000 }).toBe(1)
+  })
+
   it('waits half a second for a database that hangs, once', async () => {
     const { nodes, database } = sharing(1)
     database.hangs = true
