@@ -10,8 +10,11 @@ import { askWorkers } from './worker-probes.ts'
 /** So soon after its start a worker that ends does so again: wait before the next, in milliseconds. */
 const pause = 1000
 
-/** Worker processes that end with this code cannot do otherwise: the settings are wrong. */
-const unusable = 78
+/** So long a worker may take to drain, in milliseconds: its supervisor would wait for ever for one that hangs. */
+const longestDrain = 15_000
+
+/** Worker processes that end so at the start cannot do otherwise: a file, the database or the settings are wrong. */
+const unusable = [66, 78] as const
 
 /** Says whether this process is one of the workers of {@link superviseWorkers}. */
 export function isWorker(): boolean {
@@ -25,19 +28,24 @@ export function leaveWorkers(): void {
 
 /**
  * Runs this command in several processes that share its ports, until a signal comes: then all of them drain. One that
- * ends by itself is replaced. Where there is a listener for operations it is here, and answers for all of them.
+ * ends by itself is replaced, also by one that finds other settings than those that serve. Where there is a listener for operations it is here, and answers for all of them.
  * @throws {@link Failure} when the settings cannot be used
  */
 export async function superviseWorkers(
   count: number,
   log: (report: Report) => void,
   settings?: Settings['operations'],
+  drain: number = longestDrain,
 ): Promise<void> {
   // Figures hold numbers that JSON has no words for.
   cluster.setupPrimary({ serialization: 'advanced' })
   const { promise: failed, reject } = Promise.withResolvers<never>()
   failed.catch(() => {})
   let stopping = false
+  let hasServed = false
+  const serving = (): void => {
+    hasServed = true
+  }
   const replace = (lost: Pick<Report, 'seen' | 'cause'>): void => {
     log({ level: 'error', event: 'worker_ended', ...lost })
     setTimeout(() => stopping || begin(), pause)
@@ -53,7 +61,8 @@ export async function superviseWorkers(
   }
   const ended = ({ process: { pid } }: Worker, code: number | null) => {
     if (stopping) return
-    if (code === unusable) return reject(new Failure(unusable, 'The workers cannot start: their log says why.'))
+    const never = hasServed ? undefined : unusable.find((each) => each === code)
+    if (never) return reject(new Failure(never, 'The workers cannot start: they have said why.'))
     replace({ seen: `pid ${pid}, code ${code}` })
   }
   const stopped = untilStopped()
@@ -62,7 +71,7 @@ export async function superviseWorkers(
     askWorkers(count, () => stopping),
   )
   await operations?.listen()
-  cluster.on('exit', ended)
+  cluster.on('exit', ended).on('listening', serving)
   for (let started = 0; started < count; started++) begin()
   try {
     const signal = await Promise.race([stopped, failed])
@@ -70,14 +79,19 @@ export async function superviseWorkers(
   } finally {
     stopping = true
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
-    await Promise.all(workers.filter((worker) => !worker.isDead()).map(end))
-    cluster.off('exit', ended)
+    await Promise.all(workers.filter((worker) => !worker.isDead()).map((worker) => end(worker, drain, log)))
+    cluster.off('exit', ended).off('listening', serving)
     await operations?.close()
   }
 }
 
-async function end(worker: Worker): Promise<void> {
+async function end(worker: Worker, drain: number, log: (report: Report) => void): Promise<void> {
   const exited = once(worker, 'exit')
   worker.process.kill('SIGTERM')
+  const late = setTimeout(() => {
+    log({ level: 'error', event: 'worker_killed', seen: `pid ${worker.process.pid}` })
+    worker.process.kill('SIGKILL')
+  }, drain)
   await exited
+  clearTimeout(late)
 }
