@@ -105,7 +105,7 @@ describe('holdfast audit', () => {
     [['list', '--limit', '0'], 'number'],
     [['list', '--event', 'client_eaten'], 'client_removed'],
     [['list', '--since', 'yesterday'], '7d'],
-    [['verify', '--expect', 'as-1:1'], 'node:number:mac'],
+    [['verify', '--expect', 'as-1:1'], 'no anchor. Write node:number:mac'],
     [['export', '--after', 'as-1'], 'node:number'],
   ])('says what is wrong with %j', async (words, says) => {
     const { code, err } = await audit(...words)

@@ -166,7 +166,10 @@ function momentOf(text: string): Seconds {
 function anchorOf(text: string): AuditAnchor {
   const [, node, number, mac] = /^(.+):(\d{1,15}):([A-Za-z0-9_-]{43})$/.exec(text) ?? []
   if (node === undefined || mac === undefined)
-    throw new Failure(2, `--expect: "${text}" is none. Write node:number:mac, as \`holdfast audit verify\` prints it.`)
+    throw new Failure(
+      2,
+      `--expect: "${text}" is no anchor. Write node:number:mac, as \`holdfast audit verify\` prints it.`,
+    )
   return { node, number: Number(number), mac }
 }
 
@@ -250,6 +253,6 @@ function sentenceOf({ node, number, problem }: AuditFault): string {
     case 'beyond':
       return `${node}: entry ${number} lies behind the end of the log.`
     case 'anchor':
-      return `${node}: entry ${number} is not the one that you noted: the log was put back, or written anew.`
+      return `${node}: entry ${number} is not there as you noted it: the log was put back, removed, or written anew.`
   }
 }

@@ -83,7 +83,9 @@ keys and consents are as they were at the backup.
           ? 'What was used up or revoked since the backup is valid again until it expires.'
           : 'Sessions, codes and tokens from before have ended.',
       )
-      terminal.note('Clients that were added, changed or disabled since the backup are as they were then.')
+      terminal.note(
+        'Clients, signing keys and consents are as they were at the backup: change, disable and revoke again what was since.',
+      )
     })
 }
 

@@ -67,7 +67,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'key',
-    does: 'Manage the keys that sign tokens: list, rotate, revoke.',
+    does: 'Manage the keys that sign tokens: list, rotate, revoke, reseal.',
     load: async () => (await import('./key.ts')).defineKey,
   },
   {

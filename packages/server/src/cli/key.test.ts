@@ -43,7 +43,7 @@ describe('holdfast key reseal', () => {
     await untilPrints(server, '"event":"listening"')
     await warned
     const { code, out } = await holdfast(directory, 'key', 'reseal')
-    expect([code, out]).toEqual([0, expect.stringMatching(/^Sealed again: 3\. .*fresh\.key\.\nNothing is/)])
+    expect([code, out]).toEqual([0, expect.stringMatching(/^Encrypted anew: 3\. .*fresh\.key\.\nNothing is/)])
     expect(await stop(server)).toBe(0)
   })
 

@@ -81,9 +81,9 @@ const hardlyKnown =
   'A key that signs now was published less than a minute ago: APIs that do not know it yet decline its tokens for up to 30 seconds.'
 
 function renderResealing({ resealed, left, encryptionKey }: Resealing): string {
-  const done = `Sealed again: ${resealed}. The key is ${encryptionKey}.`
-  if (left.length === 0) return `${done}\nNothing is sealed under another key.`
-  return `${done}\nStill sealed under another key: ${left.join(', ')}. Run this again with that key in keys.otherEncryptionKeys.`
+  const done = `Encrypted anew: ${resealed}. The key is ${encryptionKey}.`
+  if (left.length === 0) return `${done}\nNothing is encrypted under another key.`
+  return `${done}\nStill encrypted under another key: ${left.join(', ')}. Run this again with that key in keys.otherEncryptionKeys.`
 }
 
 function render(keys: readonly ShownKey[], { columns, style }: Terminal): string {
