@@ -1,7 +1,8 @@
 import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import type { Secrets } from '../context.ts'
 import type { Client } from '../model/client.ts'
-import { createTurns, matchesStretched, type Turns } from './stretched.ts'
+import type { Turns } from '../model/turns.ts'
+import { createTurns, matchesStretched } from './stretched.ts'
 
 /**
  * Compares secrets in constant time. A generated secret is one SHA-256, and so is an unknown client's. A chosen one is

@@ -1,13 +1,7 @@
 import { argon2, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Refused } from '@holdfast/pop'
-
-/**
- * Runs work when its turn comes. Who comes from one place stands in one line, and the lines take turns: a flood from
- * one place keeps nobody waiting but itself.
- * @throws Refused `client_busy` when it does not come in time
- */
-export type Turns = <T>(work: () => Promise<T>, from?: string) => Promise<T>
+import { createQueue, type Turns } from '../model/turns.ts'
 
 const derive = promisify(argon2)
 
@@ -15,53 +9,13 @@ const derive = promisify(argon2)
 const atOnce = 2
 const longestWait = 1000
 
-/** Runs a few at once; the others wait their turn, but not for ever. One for the process: it bounds memory and cores. */
+/** Gives turns at stretching. One for the process: it bounds memory and cores. */
 export function createTurns(): Turns {
-  let running = 0
-  const lines = new Map<string, Set<() => void>>()
-
-  const leave = (from: string, start: () => void): void => {
-    const line = lines.get(from)
-    line?.delete(start)
-    if (line?.size === 0) lines.delete(from)
-  }
-  const turn = (from: string): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const start = () => {
-        clearTimeout(timer)
-        running++
-        resolve()
-      }
-      const timer = setTimeout(() => {
-        leave(from, start)
-        reject(new Refused('client_busy', { retryAfter: 1 }))
-      }, longestWait)
-      if (running < atOnce) start()
-      else lines.set(from, (lines.get(from) ?? new Set()).add(start))
-    })
-  const next = (): void => {
-    const [first] = lines
-    if (!first) return
-    const [from, line] = first
-    const [start] = line
-    lines.delete(from)
-    if (line.size > 1) lines.set(from, line)
-    if (start) line.delete(start)
-    start?.()
-  }
-  return async (work, from = '') => {
-    await turn(from)
-    try {
-      return await work()
-    } finally {
-      running--
-      next()
-    }
-  }
+  return createQueue({ atOnce, longestWait, tooLate: () => new Refused('client_busy', { retryAfter: 1 }) })
 }
 
 /**
- * Whether a chosen secret is the one that was stretched. RFC 9106. Run it in its {@link Turns | turn}.
+ * Whether a chosen secret is the one that was stretched. RFC 9106. Run it in its {@link createTurns | turn}.
  * @param stretched `$argon2id$v=19$m=..,t=..,p=..$salt$tag`, whose form was checked when it was registered
  */
 export async function matchesStretched(stretched: string, presented: string): Promise<boolean> {

@@ -1,9 +1,10 @@
 import { createHmac, hash } from 'node:crypto'
 import { chooseSecret } from '../administration/client-secret.ts'
 import { networkOf } from '../client-authentication/attempts.ts'
-import { matchesStretched, type Turns } from '../client-authentication/stretched.ts'
+import { matchesStretched } from '../client-authentication/stretched.ts'
 import type { Attempts } from '../context.ts'
 import { type DirectoryEntry, mostPasswordCharacters, normalUsername } from '../model/person.ts'
+import type { Turns } from '../model/turns.ts'
 import type { People, Person } from '../ports/people.ts'
 
 /** What the directory needs of its surroundings. */

@@ -10,6 +10,9 @@ import { openPostgresStore } from './postgres.ts'
 const client = clientSchema.parse({ client_id: 'client', token_endpoint_auth_method: 'none' })
 const use = (key: string) => ({ uses: [{ kind: 'proof', key, expires: 1000 }] }) as const
 
+const stamp = (actor: string) =>
+  ({ event: 'token_revoked', actor, time: 1000, node: 'one', key: new Uint8Array(32) }) as const
+
 describe('failures of PostgreSQL', () => {
   const failure = (code: string) => Object.assign(new Error('it failed'), { code })
 
@@ -254,6 +257,25 @@ requirePrograms('postgres')('a store in PostgreSQL', () => {
   ])('names %s', async (_, address) => {
     const url = address === 'none' ? (await server.createDatabase()).replace(/\/[^/]*$/, '/none') : address
     await expect(openPostgresStore({ url })).rejects.toMatchObject({ name: 'StoreUnusable' })
+  })
+
+  it('lets who causes many entries of the audit log keep neither other changes nor the entries of others waiting', async () => {
+    const url = await server.createDatabase()
+    const store = await open(url)
+    await store.recordAudit(stamp('client:many'))
+    const holder = new Client({ connectionString: url })
+    await holder.connect()
+    await holder.query('begin; select * from audit_head for update')
+    const flood = Array.from({ length: 30 }, () => store.recordAudit(stamp('client:many')))
+    const entry = store.recordAudit(stamp('operator'))
+    const began = performance.now()
+    await store.issue(use('another'))
+    expect(performance.now() - began).toBeLessThan(500)
+    await holder.end()
+    await Promise.all([...flood, entry])
+    const entries = await store.listAudit({ node: 'one', after: 0, limit: 100 })
+    expect(entries).toHaveLength(32)
+    expect(entries.findIndex(({ entry }) => entry.includes('operator'))).toBeLessThan(8)
   })
 
   it('gives its connections back when it is closed', async () => {

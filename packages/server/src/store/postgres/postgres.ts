@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '@holdfast/pop'
 import { Kysely, PostgresDialect, type PostgresPool } from 'kysely'
 import { Pool, type PoolConfig, types } from 'pg'
+import type { AuditStamp } from '../../model/audit.ts'
+import { createQueue } from '../../model/turns.ts'
 import type { Report } from '../../ports/report.ts'
-import { type Issue, type Store, StoreUnavailable } from '../../ports/store.ts'
+import { type Audited, type Issue, type Store, StoreUnavailable } from '../../ports/store.ts'
 import { assembleStore } from '../assemble.ts'
 import type { Schema } from '../schema.ts'
 import { StoreAway, StoreUnusable } from '../unusable.ts'
@@ -33,6 +35,12 @@ const patience = { connection: 1000, statement: 1500 } as const
 /** How many callers may wait for a connection. */
 const mostWaiting = 1000
 
+/**
+ * What is recorded waits for the end of the node's audit log, which one transaction at a time holds: so much of the
+ * connections may wait there, and who causes many entries keeps neither others' entries nor other requests waiting.
+ */
+const shareOfRecording = 0.3
+
 /** How often a change is tried that lost to another one. */
 const mostTries = 4
 
@@ -55,6 +63,12 @@ export async function openPostgresStore({
   const watching = watchChanges({ pool, db, report })
   const forgetClock = await watchClock({ db, now, report })
 
+  const recording = createQueue({
+    atOnce: Math.max(Math.floor(connections * shareOfRecording), 1),
+    longestWait: patience.connection,
+    tooLate: () => new StoreUnavailable('Too many changes wait for the audit log already.'),
+  })
+
   async function guarded<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     try {
       return await work()
@@ -74,7 +88,11 @@ export async function openPostgresStore({
 
   return assembleStore(
     {
-      change: (name, data) => guarded(() => change(db, name, data)),
+      change(name, data) {
+        const make = () => guarded(() => change(db, name, data))
+        const recorded = stampIn(name, data)
+        return recorded ? recording(make, recorded.actor) : make()
+      },
       read: (name, data) => guarded(() => verbOf(reads, name)(db, data)),
     },
     { watch: watching.tell, close: () => (closing ??= close()) },
@@ -126,6 +144,13 @@ function isOneStatement(name: ChangeName, data: unknown): boolean {
   // as: the data of this verb.
   const { uses, ...rest } = data as Issue
   return uses.length === 1 && Object.keys(rest).length === 0
+}
+
+/** The entry of the audit log that a change makes. */
+function stampIn(name: ChangeName, data: unknown): AuditStamp | undefined {
+  // as: the data of these verbs.
+  if (name === 'audited') return (data as Audited).audit
+  return name === 'recordAudit' ? (data as AuditStamp) : undefined
 }
 
 /** Makes a change, again where it only lost to another one at the same time: it has changed nothing then. */
