@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import { findPostgres } from './conformance/postgres-server.ts'
+import { LongestFirst } from './scripts/longest-first.ts'
 
 /** The tests of the store's verbs, which run on each database. */
 const verbs = ['packages/server/src/store/verbs/*.test.ts']
@@ -33,6 +34,7 @@ export default defineConfig({
     experimental: { viteModuleRunner: false },
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },
