@@ -27,13 +27,15 @@ const mostOpen = 600
  * once more on a new one, as all HTTP clients do: nobody has read it.
  */
 export function createLoad(port: () => number, ca: string, maxSockets = 16): Load {
-  const agent = new Agent({ keepAlive: true, maxSockets, ca, servername: 'localhost' })
+  const trust = { ca, servername: 'localhost' }
+  const agent = new Agent({ ...trust, keepAlive: true, maxSockets })
   const outcomes: Outcome[] = []
 
   const send = (
     path: string,
     body: string,
     more: Readonly<Record<string, string>>,
+    kept: Agent | false,
   ): Promise<Omit<Outcome, 'answered'> & { readonly again?: true }> =>
     new Promise((resolve) => {
       let sent = performance.now()
@@ -42,7 +44,7 @@ export function createLoad(port: () => number, ca: string, maxSockets = 16): Loa
         'content-length': Buffer.byteLength(body),
         ...more,
       }
-      const options = { host: '127.0.0.1', port: port(), path, method: 'POST', agent, headers }
+      const options = { host: '127.0.0.1', port: port(), path, method: 'POST', ...trust, agent: kept, headers }
       const outgoing = request(options, (response) => {
         let text = ''
         response.setEncoding('utf8').on('data', (more: string) => {
@@ -64,8 +66,9 @@ export function createLoad(port: () => number, ca: string, maxSockets = 16): Loa
     outcomes,
     async post(form, path = '/token', more = {}) {
       const body = encodeForm(form)
-      let { again, ...got } = await send(path, body, more)
-      if (again) ({ again, ...got } = await send(path, body, more))
+      let { again, ...got } = await send(path, body, more, agent)
+      // Another kept one may have been closed with the first.
+      if (again) ({ again, ...got } = await send(path, body, more, false))
       const outcome = { answered: performance.now(), ...got }
       outcomes.push(outcome)
       return outcome
