@@ -228,6 +228,16 @@ describe('[T42] guessing secrets', () => {
     for (let count = 0; count < 20; count++) expect((await guess()).status).toBe(401)
     expect((await guess()).status).toBe(429)
   })
+
+  it('counts unknown clients together: made-up names push no count out of memory', async () => {
+    server.advance(60)
+    const guess = (name: number) => ask({ client_id: `nobody-${name}`, client_secret: 'guess' })
+    for (let name = 0; name < 20; name++) expect((await guess(name)).status).toBe(401)
+    expect((await guess(20)).status).toBe(429)
+    expect((await ask({ client_id: 'client', client_secret: 'secret' })).status).toBe(200)
+    server.advance(60)
+    expect((await guess(21)).status).toBe(401)
+  })
 })
 
 /** The hash of a chosen secret, as PHC strings write it. RFC 9106. */

@@ -30,7 +30,7 @@ export async function authenticate(inbound: Inbound, parameters: Parameters, con
   const isGuess = credentials.kind === 'secret'
   if (isGuess) attempts.requireLeft(id, inbound.address)
   const authenticated = await verify(id, { credentials, inbound }, context).catch(async (error: unknown) => {
-    if (isGuess && isFailure(error)) await attempts.settle(id, inbound.address, 'wrong')
+    if (isGuess && isFailure(error)) await attempts.settle(isUnknown(error) ? nobody : id, inbound.address, 'wrong')
     throw error
   })
   if (isGuess) await attempts.settle(id, inbound.address, 'right')
@@ -54,6 +54,16 @@ async function verify(
   const uses = await method.verify({ client, credentials, inbound }, context)
   if (client.disabled) throw new Refused('client_disabled')
   return { client, authentication: authenticationOf(method), uses }
+}
+
+/**
+ * Under which name unknown clients are counted, all together: whoever makes names up neither has the counts of real ones
+ * forgotten nor fills the database. No client has a name without characters.
+ */
+const nobody = ''
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof Refused && error.reason === 'client_unknown'
 }
 
 /** An outage on our side says nothing about the credentials. */
