@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { createTestProofKey, signProof } from '@holdfast/pop/testing'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openBrowser } from './browser.ts'
-import { type Answer, api, assertion, assertionType, claimsOf, type Harness } from './harness.ts'
+import { type Answer, api, assertion, assertionType, basic, claimsOf, type Form, type Harness } from './harness.ts'
 import { type Nodes, startNodes } from './nodes.ts'
 import { requirePrograms } from './requires.ts'
 import { authorizeFully, redirect, validRequest, verifier, visitClients } from './visit.ts'
@@ -52,6 +52,24 @@ requirePrograms('postgres')('two nodes on one PostgreSQL database', () => {
   }
 
   const redemption = { grant_type: 'authorization_code', redirect_uri: redirect, code_verifier: verifier } as const
+
+  const payload = Buffer.from(JSON.stringify({ iss: '\0', sub: '\0' })).toString('base64url')
+  it.each<[string, Form, Readonly<Record<string, string>>]>([
+    ['Basic', { client_id: undefined, client_secret: undefined }, basic('\0', 'secret')],
+    [
+      'an assertion',
+      {
+        client_id: undefined,
+        client_secret: undefined,
+        client_assertion_type: assertionType,
+        client_assertion: `${Buffer.from('{"alg":"ES256"}').toString('base64url')}.${payload}.c2ln`,
+      },
+      {},
+    ],
+  ])('know no client of a name that PostgreSQL cannot hold, by %s', async (_, form, headers) => {
+    const { status, json } = await nodes.one.token(form, { headers })
+    expect([status, json.error]).toEqual([401, 'invalid_client'])
+  })
 
   it('are one issuer: a token of one is known to the other', async () => {
     const token = (await nodes.one.token({ client_id: 'reference' })).json.access_token

@@ -1,6 +1,6 @@
 import type { Awaitable } from '@holdfast/pop'
 import type { Clients } from '../context.ts'
-import type { Client } from '../model/client.ts'
+import { type Client, isClientId } from '../model/client.ts'
 import type { Store } from '../ports/store.ts'
 
 /** So many clients of the store are kept in memory; the oldest are read again. */
@@ -43,7 +43,8 @@ export function createClients(
   }
 
   return {
-    find: (clientId) => fixed.get(clientId) ?? kept.clients.get(clientId) ?? read(clientId),
+    find: (clientId) =>
+      fixed.get(clientId) ?? kept.clients.get(clientId) ?? (isClientId(clientId) ? read(clientId) : undefined),
     webOrigins() {
       kept.origins ??= readOrigins(kept)
       return kept.origins

@@ -40,6 +40,13 @@ const jwk = z
   .refine((key) => parsePublicJwk(key) !== undefined || 'x5c' in key, 'is not a public key that is accepted')
   .refine((key) => !['d', 'k', 'priv'].some((member) => member in key), 'is not a public key')
 
+const clientIdForm = /^[\x21-\x39\x3b-\x7e]{1,256}$/
+
+/** Says whether there may be a client of that name: databases need not be asked for others, and some cannot be. */
+export function isClientId(text: string): boolean {
+  return clientIdForm.test(text)
+}
+
 /**
  * A registered client: RFC 7591 names where there are any, and ours. Strict: an unknown member refuses.
  * Members that belong together are checked together.
@@ -48,7 +55,7 @@ export const clientSchema = z
   .strictObject({
     client_id: z
       .string()
-      .regex(/^[\x21-\x39\x3b-\x7e]{1,256}$/, 'must be 1 to 256 printable characters without space or colon')
+      .regex(clientIdForm, 'must be 1 to 256 printable characters without space or colon')
       .describe('The name by which the client is known.'),
     client_name: z.string().min(1).max(256).optional().describe('A name for people.'),
     token_endpoint_auth_method: z
