@@ -49,6 +49,8 @@ export async function startPostgres(): Promise<PostgresServer> {
     const [command = '', ...parameters] = unprivileged([
       join(programs, 'postgres'),
       ...['-D', data, '-p', String(port), '-k', folder, '-h', '127.0.0.1', '-c', 'max_connections=200'],
+      // Where it is killed, nothing of it stays outside its folder.
+      ...['-c', 'dynamic_shared_memory_type=mmap'],
     ])
     const started = spawn(command, parameters, { stdio: 'ignore', cwd: folder })
     await untilReady(port)
