@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createTestProofKey, signProof } from '@holdfast/pop/testing'
+import { trace } from '@opentelemetry/api'
 import {
   InMemorySpanExporter,
   NodeTracerProvider,
@@ -33,6 +34,22 @@ describe('spans for an SDK that is not there', () => {
     for (const _ of [1, 2]) expect((await server.token()).status).toBe(200)
     expect(server.answered.at(-1)?.request).not.toHaveProperty('trace_id')
     expect(server.reports).toEqual([{ level: 'warn', event: 'tracing_without_sdk' }])
+  })
+})
+
+describe('spans for an SDK that throws', () => {
+  it.each(['onStart', 'onEnd'])('in %s decide about no request', async (when) => {
+    const quiet = { onStart() {}, onEnd() {}, forceFlush: async () => {}, shutdown: async () => {} }
+    const throwing = () => {
+      throw new Error(when)
+    }
+    trace.disable()
+    new NodeTracerProvider({ spanProcessors: [{ ...quiet, [when]: throwing }] }).register()
+    onTestFinished(() => trace.disable())
+    const server = await startServer((settings) => ({ ...settings, tracing: true }))
+    onTestFinished(() => server.close())
+    expect((await server.token({ client_id: 'reference' })).status).toBe(200)
+    expect(server.answered).toHaveLength(1)
   })
 })
 

@@ -3,6 +3,7 @@ import { Refused } from '@holdfast/pop'
 import {
   type Attributes,
   context as contexts,
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   propagation,
   ROOT_CONTEXT,
@@ -52,32 +53,31 @@ export function createTracing(report: (report: Report) => void): Tracing {
   /** A span below that of a request; work that belongs to no request has none. */
   async function child<Result>(name: string, attributes: Attributes, work: () => Result | Promise<Result>) {
     if (!trace.getActiveSpan()) return await work()
-    const span = tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes })
+    const span = started(() => tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }))
     try {
       return await contexts.with(trace.setSpan(contexts.active(), span), work)
     } catch (thrown) {
       if (!(thrown instanceof Refused)) fail(span, thrown instanceof Error ? thrown.name : 'unknown')
       throw thrown
     } finally {
-      span.end()
+      end(span)
     }
   }
 
   return {
     begin({ headers }, { method, path }) {
-      const caller = propagation.extract<IncomingHttpHeaders>(ROOT_CONTEXT, headers)
       const route = path === 'other' ? {} : { 'http.route': path, 'url.path': path }
-      const span = tracer.startSpan(
-        path === 'other' ? method : `${method} ${path}`,
-        {
-          kind: SpanKind.SERVER,
-          attributes: {
-            'http.request.method': method === 'other' ? '_OTHER' : method,
-            'url.scheme': 'https',
-            ...route,
-          },
-        },
-        caller,
+      const attributes = {
+        'http.request.method': method === 'other' ? '_OTHER' : method,
+        'url.scheme': 'https',
+        ...route,
+      }
+      const span = started(() =>
+        tracer.startSpan(
+          path === 'other' ? method : `${method} ${path}`,
+          { kind: SpanKind.SERVER, attributes },
+          propagation.extract<IncomingHttpHeaders>(ROOT_CONTEXT, headers),
+        ),
       )
       const { traceId, spanId } = span.spanContext()
       const isKnown = isSpanContextValid(span.spanContext())
@@ -88,7 +88,7 @@ export function createTracing(report: (report: Report) => void): Tracing {
         end(report) {
           span.setAttributes(attributesOf(report))
           if ((report.request?.status ?? 0) >= 500) fail(span, report.reason ?? String(report.request?.status))
-          span.end()
+          end(span)
         },
       }
     },
@@ -118,6 +118,21 @@ export function createTracing(report: (report: Report) => void): Tracing {
       }
     },
   }
+}
+
+/** What an SDK throws decides about no request, and ends no process. */
+function started(start: () => Span): Span {
+  try {
+    return start()
+  } catch {
+    return trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+  }
+}
+
+function end(span: Span): void {
+  try {
+    span.end()
+  } catch {}
 }
 
 /** What a client did wrong is no failure of ours: those of 500 and above are. */
