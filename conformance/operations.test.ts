@@ -1,5 +1,6 @@
 import { get } from 'node:http'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { createClientCertificate, createTestProofKey, signProof } from '@holdfast/pop/testing'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort, type Harness, startServer } from './harness.ts'
@@ -50,6 +51,42 @@ describe('the listener for operations', () => {
     const { type, text } = await ask(port, '/metrics')
     expect(type).toMatch(/^text\/plain; version=0\.0\.4/)
     expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m)
+  })
+
+  it('makes figures once for all that ask at the same time', async () => {
+    const socket = connect(port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    const asks = ['keep-alive', 'keep-alive', 'keep-alive', 'close'].map(
+      (connection) => `GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: ${connection}\r\n\r\n`,
+    )
+    socket.end(asks.join(''))
+    const times = (await text(socket)).match(/^process_cpu_seconds_total .*$/gm)
+    expect(times).toHaveLength(4)
+    expect(new Set(times).size).toBe(1)
+  })
+
+  it('keeps a hundred connections, and drops what comes then', async () => {
+    const ends: boolean[] = []
+    const opened = await Promise.all(
+      Array.from({ length: 120 }, async () => {
+        const socket = connect(port, '127.0.0.1')
+        socket.on('error', () => {}).on('close', () => ends.push(true))
+        await new Promise((resolve) => socket.once('connect', resolve))
+        return socket
+      }),
+    )
+    onTestFinished(() => opened.forEach((each) => void each.destroy()))
+    await expect.poll(() => ends.length).toBe(20)
+    for (const each of opened) each.destroy()
+    await expect
+      .poll(
+        async () =>
+          await ask(port, '/livez').then(
+            ({ status }) => status,
+            () => 0,
+          ),
+      )
+      .toBe(200)
   })
 
   it('counts tokens by what binds them', async () => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
 import { renderFigures } from './metrics.ts'
 import type { Probes } from './probes.ts'
 
@@ -19,8 +20,10 @@ export function createOperations(
   probes: Probes,
 ): Operations {
   const answersTo = namesFor(host)
+  const readiness = joined(() => probes.readiness())
+  const figures = joined(async () => await renderFigures(await probes.figures()))
   const server = createServer(
-    { maxHeaderSize: 8192, requestTimeout: 10_000, headersTimeout: 5000 },
+    { maxHeaderSize: 8192, requestTimeout: 10_000, headersTimeout: 5000, connectionsCheckingInterval: 1000 },
     (request, response) => {
       answer(request).then(
         ({ status, type, body }) =>
@@ -30,6 +33,10 @@ export function createOperations(
     },
   )
 
+  server.maxConnections = mostConnections
+  // Whoever does not read an answer keeps no connection.
+  server.setTimeout(30_000)
+
   async function answer({ method, url, headers }: IncomingMessage): Promise<Answer> {
     if (!answersTo(headers.host)) return said(421, { error: 'host_unknown' })
     if (method !== 'GET' && method !== 'HEAD') return said(405, { error: 'method_not_allowed' })
@@ -37,15 +44,15 @@ export function createOperations(
       case '/livez':
         return said(200, { alive: true })
       case '/startupz': {
-        const { stage } = await probes.readiness()
+        const { stage } = await readiness()
         return said(stage === 'starting' ? 503 : 200, { stage })
       }
       case '/readyz': {
-        const { ready, stage, needs } = await probes.readiness()
+        const { ready, stage, needs } = await readiness()
         return said(ready ? 200 : 503, { ready, stage, ...needs })
       }
       case '/metrics': {
-        const { type, text } = await renderFigures(await probes.figures())
+        const { type, text } = await figures()
         return { status: 200, type, body: text }
       }
       default:
@@ -66,6 +73,23 @@ export function createOperations(
       server.closeAllConnections()
       await closed
     },
+  }
+}
+
+/** More than probes and Prometheus need; what comes then is dropped. Files that are open are for those who want tokens. */
+const mostConnections = 100
+
+/** Those who ask while an answer is being made get that one: figures cost as much as many requests for tokens. */
+function joined<Made>(make: () => Promise<Made>): () => Promise<Made> {
+  let making: Promise<Made> | undefined
+  return async () => {
+    // All that have come at once are heard before it is begun.
+    making ??= setImmediate()
+      .then(make)
+      .finally(() => {
+        making = undefined
+      })
+    return await making
   }
 }
 
