@@ -9,14 +9,13 @@ export function limitAddresses(
   refuse: (refused: Refused, request: FastifyRequest, reply: FastifyReply) => unknown,
 ): void {
   if (!addressRequests) return
-  // Whoever is refused is answered here: without `done` nothing follows.
-  app.addHook('onRequest', (request, reply, done) => {
+  app.addHook('onRequest', async (request, reply) => {
     try {
-      void addressRequests.take('', request.raw.socket.remoteAddress)
-      done()
+      await addressRequests.take('', request.raw.socket.remoteAddress)
     } catch (error) {
       if (!(error instanceof Refused)) throw error
-      refuse(error, request, reply)
+      // It is answered here: nothing follows.
+      await refuse(error, request, reply)
     }
   })
 }

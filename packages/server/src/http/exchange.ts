@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import {
   decodeForm,
   type Inbound,
+  isJsonObject,
   type JsonObject,
   type PresentedCertificate,
   parseJsonObject,
@@ -40,6 +41,18 @@ export function inboundOf(
     ...(certificate && { certificate }),
     ...(socket.remoteAddress && { address: socket.remoteAddress }),
   }
+}
+
+/** What the parsers made of a body: pairs of a form, or an object. */
+export function bodyOf({ body }: { readonly body: unknown }): Pick<Inbound, 'form' | 'json'> {
+  if (Array.isArray(body)) return { form: body }
+  return isJsonObject(body) ? { json: body } : {}
+}
+
+/** The path as it was written. */
+export function pathOf({ url = '' }: Pick<IncomingMessage, 'url'>): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
 }
 
 /** The headers of an answer as Node takes them: it changes none of the lists. */

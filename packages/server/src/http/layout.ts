@@ -4,11 +4,11 @@ import { endpoints } from '../endpoints/metadata.ts'
 import type { Settings } from '../settings.ts'
 import { createApp } from './app.ts'
 import type { Listenings } from './certificate-renewal.ts'
-import { beginPassage, type Passage } from './decision.ts'
 import type { Arrival } from './exchange.ts'
 import { createListener } from './listeners.ts'
 import type { ListenerFigures } from './operations/metrics.ts'
 import type { Tracing } from './operations/tracing.ts'
+import { beginPassage, type Passage } from './passage.ts'
 
 /** The listeners of the layout: which asks for certificates, and which serves the aliases only. */
 export function createListeners(context: Context, tracing?: Tracing): Listenings {
@@ -17,7 +17,11 @@ export function createListeners(context: Context, tracing?: Tracing): Listenings
   const passages = new WeakMap<IncomingMessage, Passage>()
   let draining = false
   const app = createApp(endpoints, context, {
-    passageOf: (request) => passages.get(request) ?? beginPassage(request, open, { paths: known.paths }),
+    passageOf(request) {
+      const passage = passages.get(request)
+      if (!passage) throw new Error('a request that came in by no listener')
+      return passage
+    },
     isDraining: () => draining,
   })
   const open: Arrival = { origin: listen.public.origin, asks: layout === 'single', aliasesOnly: false }

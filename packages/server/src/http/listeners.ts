@@ -16,8 +16,8 @@ import type { Report } from '../ports/report.ts'
 import type { Listener } from '../settings.ts'
 import { mostBodyBytes } from './app.ts'
 import { createConnectionLimit } from './connection-limit.ts'
-import { reportAnswer } from './decision.ts'
 import { type Arrival, nodeHeaders } from './exchange.ts'
+import { reportAnswer } from './passage.ts'
 
 /** A listener, and how to stop it. */
 export interface Listening {
@@ -51,7 +51,7 @@ const longestFarewell = 2000
 const longestDrain = 10_000
 
 /** Where requests and news go. */
-export interface Surroundings {
+export interface Traffic {
   /** So many connections are open at the same time: as many as come where left out. */
   readonly connections?: number
   route(request: IncomingMessage, response: ServerResponse): void
@@ -68,7 +68,7 @@ export interface Surroundings {
 export function createListener(
   listener: Listener,
   arrival: Arrival,
-  { route, report, onDrain, connections = Number.POSITIVE_INFINITY }: Surroundings,
+  { route, report, onDrain, connections = Number.POSITIVE_INFINITY }: Traffic,
 ): Listening {
   const { certificate: cert, key, host, port } = listener
   const tls = arrival.asks ? clientCertificateTlsOptions : tlsOptions

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Outbound } from '../endpoints/endpoint.ts'
 import type { Report } from '../ports/report.ts'
-import type { Arrival } from './exchange.ts'
+import { type Arrival, pathOf } from './exchange.ts'
 import type { RequestSpan, Tracing } from './operations/tracing.ts'
 
 /** A request on its way through the server. */
@@ -24,9 +24,8 @@ export function beginPassage(
   arrival: Arrival,
   { paths, tracing }: { readonly paths: ReadonlySet<string>; readonly tracing?: Tracing | undefined },
 ): Passage {
-  const { method = '', url = '', socket } = request
-  const query = url.indexOf('?')
-  const written = query < 0 ? url : url.slice(0, query)
+  const { method = '', socket } = request
+  const written = pathOf(request)
   const named = {
     method: methods.has(method) ? method : 'other',
     path: paths.has(written) ? written : 'other',
