@@ -157,6 +157,23 @@ describe('holdfast audit', () => {
     expect([json.code, JSON.parse(json.out).sound]).toEqual([1, false])
   })
 
+  it('names a fault on one line, whatever somebody has written as the name of its node', async () => {
+    await add('shop')
+    const node = "char(27) || '[2J' || char(10) || 'all is well'"
+    run(`insert into audit select ${node}, 1, time, event, entry, mac from audit`)
+    const { code, err } = await audit('verify')
+    expect(code).toBe(1)
+    expect(err).toBe('holdfast:  all is well: entry 1 is not the one that was recorded.\n')
+  })
+
+  it('is shown also where somebody has put something else in the place of an entry', async () => {
+    await add('shop')
+    const entry = JSON.stringify({ actor: { toString: 1, valueOf: 1 }, details: ['x'] })
+    run(`update audit set entry = '${entry}'`)
+    const { code, out } = await audit('list')
+    expect([code, out]).toEqual([0, expect.stringContaining('{"toString":1,"valueOf":1}')])
+  })
+
   it('refuses to change anything behind an end that somebody has moved', async () => {
     for (const id of ['shop', 'till']) await add(id)
     run(

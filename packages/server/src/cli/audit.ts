@@ -197,7 +197,7 @@ function renderEntries(entries: readonly ShownAudit[], { columns, style }: Termi
     localTime(time),
     ...(isOne ? [] : [plain(node)]),
     suspicious.has(event) ? style.bad(event) : plain(event),
-    plain(String(actor ?? '')),
+    actor === undefined ? '' : plain(textOf(actor)),
     plain(renderAbout(about)),
   ])
   const head = ['when', ...(isOne ? [] : ['node']), 'event', 'who', 'about'].map(style.dim)
@@ -209,13 +209,15 @@ function plain(text: string): string {
   return harmless(text).replace(/\s/g, ' ')
 }
 
+/** Whoever can write in the database can put anything there: it is shown, whatever it is. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
 /** `client shop, address 192.0.2.1, scope api1` */
 function renderAbout({ details, ...members }: Readonly<Record<string, unknown>>): string {
   return [...Object.entries(members), ...Object.entries(details ?? {})]
-    .map(
-      ([name, value]) =>
-        `${name} ${value === '' ? 'taken away' : typeof value === 'string' ? value : JSON.stringify(value)}`,
-    )
+    .map(([name, value]) => `${name} ${value === '' ? 'taken away' : textOf(value)}`)
     .join(', ')
 }
 
@@ -242,7 +244,9 @@ function renderChains(chains: readonly AuditChain[], { columns, style }: Termina
   ].join('\n')
 }
 
-function sentenceOf({ node, number, problem }: AuditFault): string {
+/** The node is as somebody may have written it who wants the fault to look like something else. */
+function sentenceOf({ node: written, number, problem }: AuditFault): string {
+  const node = plain(written)
   switch (problem) {
     case 'missing':
       return `${node}: entry ${number} is missing.`
