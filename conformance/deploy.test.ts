@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { hash, randomBytes, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import {
@@ -10,6 +10,8 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { request } from 'node:https'
@@ -138,6 +140,36 @@ withSecrets('deploy/compose.yaml', () => {
 
   it('starts Valkey without eviction', () => {
     expect(readFileSync(join(secrets(), 'valkey.conf'), 'utf8')).toContain('maxmemory-policy noeviction\n')
+  })
+
+  it.each([
+    ['as.pem', 'as.key'],
+    ['as.key', 'as.pem'],
+    ['postgres-address', 'postgres-password'],
+    ['valkey-address', 'valkey.conf'],
+  ])('makes %s again when it was interrupted before it', (missing, other) => {
+    rmSync(join(secrets(), missing))
+    execFileSync('sh', [join(folder, 'compose/secrets.sh')], { stdio: 'ignore' })
+    const [made, beside] = [missing, other].map((name) => readFileSync(join(secrets(), name), 'utf8'))
+    expect(made).not.toBe('')
+    if (missing.endsWith('address')) expect(made).toContain(/[0-9a-f]{64}/.exec(beside ?? '')?.[0])
+  })
+
+  it('makes nothing without openssl, and says so', () => {
+    const bare = mkdtempSync(join(tmpdir(), 'holdfast-bare-'))
+    onTestFinished(() => rmSync(bare, { recursive: true, force: true }))
+    for (const name of ['dirname', 'mkdir', 'chmod', 'cat', 'tr', 'mv'])
+      symlinkSync(findProgram(name) ?? '', join(bare, name))
+    mkdirSync(join(bare, 'secrets'), { mode: 0o755 })
+    copyFileSync(join(root, 'deploy/compose/secrets.sh'), join(bare, 'secrets.sh'))
+    for (const name of ['as.pem', 'as.key']) writeFileSync(join(bare, 'secrets', name), 'there')
+    const { status, stderr } = spawnSync('/bin/sh', [join(bare, 'secrets.sh')], {
+      env: { PATH: bare },
+      encoding: 'utf8',
+    })
+    expect([status, stderr]).toEqual([127, expect.stringContaining('openssl')])
+    expect(statSync(join(bare, 'secrets')).mode & 0o777).toBe(0o700)
+    expect(readdirSync(join(bare, 'secrets')).filter((name) => !name.endsWith('.new'))).toEqual(['as.key', 'as.pem'])
   })
 
   it('keeps secrets that are there', () => {
