@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runInChild } from '../child-process.fixture.ts'
 import { openTemporaryStore, temporaryFile } from '../temporary-store.fixture.ts'
+import { StoreUnusable } from '../unusable.ts'
 import { backUp } from './backup.ts'
 import { openSqliteStore } from './sqlite.ts'
 
@@ -137,6 +138,12 @@ describe('[F08] a backup that is killed', () => {
       expect(await opened(target)).toEqual({ which: 'before', usable: 0 })
     }
     expect(made).toBeGreaterThan(0)
+  })
+
+  it('of what is no file is declined in a sentence', async () => {
+    const folder = dirname(temporaryFile(onTestFinished))
+    await expect(backUp(folder, `${folder}/copy.db`)).rejects.toThrow(StoreUnusable)
+    expect(readdirSync(folder)).toEqual([])
   })
 
   it('is made again over what a killed one has left', async () => {

@@ -6,7 +6,7 @@ import type { AuditStamp } from '../../model/audit.ts'
 import type { Store } from '../../ports/store.ts'
 import { createPrivateFile } from '../private-file.ts'
 import { StoreUnusable } from '../unusable.ts'
-import { isLocked } from './failure.ts'
+import { isLocked, kindOf } from './failure.ts'
 import { acquireOwnership } from './owner.ts'
 import { openSqliteStore } from './sqlite.ts'
 
@@ -30,8 +30,9 @@ export async function backUp(database: string, file: string): Promise<Backup> {
   const draft = `${file}.partial`
   remove(draft)
   createPrivateFile(draft)
-  const source = new DatabaseSync(database, { readOnly: true, timeout: 5000 })
+  let source: DatabaseSync | undefined
   try {
+    source = new DatabaseSync(database, { readOnly: true, timeout: 5000 })
     // One moment: else a copy begins anew whenever somebody writes, and under load never ends.
     source.exec('begin')
     source.prepare('select count(*) from sqlite_schema').get()
@@ -40,9 +41,13 @@ export async function backUp(database: string, file: string): Promise<Backup> {
     publish(draft, file)
     return { ...made, file }
   } catch (cause) {
+    if (kindOf(cause) === 'full')
+      throw new StoreUnusable(`There is no room for ${file}: its disk is full. Make room, or name another one.`, {
+        cause,
+      })
     throw unusable(database, cause)
   } finally {
-    source.close()
+    source?.close()
     remove(draft)
   }
 }
