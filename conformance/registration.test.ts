@@ -460,6 +460,18 @@ describe('limits of registration', () => {
       reason: 'registrations_exhausted',
     })
   })
+
+  it('lets a client change a hundred times in an hour, and another one all the same', async () => {
+    const [{ json: made }, { json: other }] = [await register(valid), await register(valid)]
+    const change = ({ client_id }: typeof made) => ({ ...valid, client_id })
+    for (let n = 0; n < 100; n++) expect((await manage('PUT', made, change(made))).status).toBe(200)
+    expect(await declined(server, manage('PUT', made, change(made)))).toMatchObject({
+      status: 429,
+      reason: 'registrations_exhausted',
+    })
+    expect((await manage('GET', made)).status).toBe(200)
+    expect((await manage('PUT', other, change(other))).status).toBe(200)
+  })
 })
 
 function hashOf(token: string): string {

@@ -425,7 +425,11 @@ export const refusals = {
     'RFC7592-2',
     'The token is not one that registers or manages this client.',
   ),
-  registrations_exhausted: row('too_many_requests', 'RFC6585-4', 'Too many clients were registered. Wait a while.'),
+  registrations_exhausted: row(
+    'too_many_requests',
+    'RFC6585-4',
+    'Too many clients were registered, or this one was changed too often. Wait a while.',
+  ),
   software_statement_unsupported: row(
     'unapproved_software_statement',
     'RFC7591-3.2.2',

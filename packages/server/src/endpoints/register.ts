@@ -82,6 +82,8 @@ async function read(inbound: Inbound, context: Context): Promise<Outbound> {
 async function update(inbound: Inbound, context: Context): Promise<Outbound> {
   const { store, clients, settings, primitives } = context
   const { client: before, token } = await requireManaged(inbound, clientIdOf(inbound), context)
+  // Each change is recorded for good, and the other nodes forget their clients.
+  await context.registrations.take(before.client_id, undefined)
   const body = bodyOf(inbound)
   requireSame(body, before)
   const fresh = hasSecret(before) ? undefined : createHandle(primitives.random)
