@@ -1,6 +1,6 @@
 // Spans of the server, a line of JSON each:
 //
-//   NODE_OPTIONS="--import ./examples/tracing.ts" npx holdfast serve --config holdfast.yaml
+//   npx -c 'NODE_OPTIONS="--import ./examples/tracing.ts" holdfast serve --config holdfast.yaml'
 //
 // with `tracing: true` in the settings. In place of `toFile` any exporter of OpenTelemetry will do, such as
 // `new OTLPTraceExporter()` of @opentelemetry/exporter-trace-otlp-http.
