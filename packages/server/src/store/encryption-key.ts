@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { decodeBase64url, encodeBase64url } from '@holdfast/pop'
 import { type Settings, SettingsError } from '../settings.ts'
+import { synchronise } from './private-file.ts'
 
 /**
  * Reads the keys that encrypt what is secret at rest: the first one seals, all open. Where there is only one and its
@@ -56,23 +57,13 @@ function create(file: string): string {
   writeFileSync(draft, text, { mode: 0o600, flag: 'wx', flush: true })
   try {
     linkSync(draft, file)
-    sync(dirname(file))
+    synchronise(dirname(file))
     return text
   } catch (cause) {
     if (!hasCode(cause, 'EEXIST')) throw cause
     return readFileSync(file, 'utf8')
   } finally {
     rmSync(draft)
-  }
-}
-
-/** The name of a new file survives a power loss only when its folder is synchronised too. */
-function sync(folder: string): void {
-  const descriptor = openSync(folder, 'r')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
   }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { StoreUnusable } from './unusable.ts'
 
 /**
@@ -17,5 +17,15 @@ export function createPrivateFile(file: string): boolean {
       `The file ${file} cannot be made (${cause.code}). Make its folder and let this user write there, or name another file.`,
       { cause },
     )
+  }
+}
+
+/** Lets the names of the files in a folder survive a power loss, too. */
+export function synchronise(folder: string): void {
+  const descriptor = openSync(folder, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
   }
 }
