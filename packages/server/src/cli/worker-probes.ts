@@ -25,10 +25,12 @@ export function answerSupervisor(probes: Probes): void {
   process.on('message', (message) => {
     if (!isAbout(message, 'question')) return
     const { number, about } = message
-    void probes[about]().then((said) => {
-      const answer: object = { holdfast: 'answer', number, [about]: said }
-      if (process.connected) process.send?.(answer, () => {})
-    })
+    const answer = (said?: unknown) => {
+      const message: object = { holdfast: 'answer', number, [about]: said }
+      if (process.connected) process.send?.(message, () => {})
+    }
+    // One that cannot say it goes on serving.
+    probes[about]().then(answer, () => answer())
   })
 }
 

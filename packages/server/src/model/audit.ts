@@ -29,7 +29,7 @@ export type AuditEvent = (typeof auditEvents)[number]
 /** Something that happened: plain data, never a token, secret, key or proof. */
 export interface AuditEntry {
   readonly event: AuditEvent
-  /** Who did it: `operator`, `server`, `client:<client_id>`, `person:<subject>`, or nobody known. */
+  /** Who did it: `operator` (in a process of its own `operator:<user>`), `server`, `client:<client_id>`, `person:<subject>`, or nobody known. */
   readonly actor?: string
   /** The client that it is about. */
   readonly client?: string
