@@ -105,7 +105,8 @@ describe('suspicions', () => {
   })
 
   it('of very many clients make few entries: what is too much is counted by its reason', async () => {
-    for (let count = 0; count < 10_000; count++) suspicions.note({ ...replayed, client: `client ${count}` })
+    for (let count = 0; count < 10_000; count++)
+      suspicions.note({ ...from(`192.0.2.${count % 250}`), client: `client ${count}` })
     expect(await done()).toHaveLength(101)
     expect(recorded.at(-1)).not.toHaveProperty('client')
     time += 60
@@ -116,6 +117,15 @@ describe('suspicions', () => {
       details: { count: 10_000 - 101 },
     })
     expect(recorded).toHaveLength(102)
+  })
+
+  it('of one network leave room for those of others, whatever clients it makes up', async () => {
+    for (let count = 0; count < 1000; count++) suspicions.note({ ...replayed, client: `client ${count}` })
+    const { client: _, ...ofNetwork } = entry
+    expect(await done()).toHaveLength(21)
+    expect((await done()).at(-1)).toEqual(ofNetwork)
+    suspicions.note(from('192.0.2.2'))
+    expect((await done()).at(-1)).toEqual({ ...entry, address: '192.0.2.2' })
   })
 
   it('that cannot be recorded are reported, and told by the next entry', async () => {

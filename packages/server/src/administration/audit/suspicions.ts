@@ -55,6 +55,9 @@ const interval = 10_000
 /** So many kinds are told apart at a time: by reason, client and network. More go together, by reason alone. */
 const mostKinds = 100
 
+/** So many of them by client, of one network: whoever makes clients up leaves room for what others suffer. */
+const mostOfNetwork = 20
+
 interface Kind {
   readonly entry: AuditEntry
   /** When the next entry may be made. */
@@ -105,12 +108,23 @@ export function createSuspicions({
     // More than a window is left where the clock was put back.
     settle(({ until }) => until <= moment || until > moment + window)
   }
+  /** The same, with as much of its source as there is room for. */
+  function fitted(found: AuditEntry): AuditEntry {
+    if (kinds.has(keyOf(found))) return found
+    const network = networkOf(found.address ?? '')
+    const beside = [...kinds.values()].filter(
+      ({ entry: { client, address = '' } }) => client !== undefined && networkOf(address) === network,
+    )
+    const entry = beside.length < mostOfNetwork ? found : withoutClient(found)
+    return kinds.has(keyOf(entry)) || kinds.size < mostKinds ? entry : withoutSource(found)
+  }
+
   const timer = setInterval(settleOld, interval).unref()
   return {
     note(each) {
       const found = entryOf(each)
       if (!found) return
-      const entry = kinds.has(keyOf(found)) || kinds.size < mostKinds ? found : withoutSource(found)
+      const entry = fitted(found)
       const kind = kinds.get(keyOf(entry))
       if (kind) kind.count++
       else {
@@ -144,6 +158,10 @@ function isReason(reason: string): reason is Reason {
 
 function keyOf({ event, reason, client, address = '' }: AuditEntry): string {
   return JSON.stringify([event, reason, client, networkOf(address)])
+}
+
+function withoutClient({ client: _, ...entry }: AuditEntry): AuditEntry {
+  return entry
 }
 
 function withoutSource({ event, reason }: AuditEntry): AuditEntry {
