@@ -1,10 +1,10 @@
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, linkSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import type { Seconds } from '@holdfast/pop'
 import type { AuditStamp } from '../../model/audit.ts'
 import type { Store } from '../../ports/store.ts'
-import { createPrivateFile } from '../private-file.ts'
+import { createPrivateFile, synchronise } from '../private-file.ts'
 import { StoreUnusable } from '../unusable.ts'
 import { isLocked, kindOf } from './failure.ts'
 import { acquireOwnership } from './owner.ts'
@@ -170,16 +170,6 @@ function foldLog(file: string): boolean {
     return false
   } finally {
     database.close()
-  }
-}
-
-/** Names of files survive a power loss when their folder is synchronised too. */
-function synchronise(folder: string): void {
-  const descriptor = openSync(folder, 'r')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
   }
 }
 
