@@ -46,10 +46,23 @@ describe('[T42] guesses', () => {
   })
 })
 
+const script = {
+  client_id: 'script',
+  token_endpoint_auth_method: 'none',
+  scope: 'api1',
+  grant_types: ['authorization_code'],
+  redirect_uris: ['https://app.test/'],
+  web_origins: ['https://app.test'],
+} as const
+
 describe('requests of an address', () => {
   let server: Harness
   beforeAll(async () => {
-    server = await startServer((settings) => ({ ...settings, limits: { requestsPerAddress: 10 } }))
+    server = await startServer((settings) => ({
+      ...settings,
+      limits: { requestsPerAddress: 10 },
+      clients: [...(settings.clients ?? []), script],
+    }))
     server.freeze()
   })
   afterAll(() => server.close())
@@ -82,6 +95,7 @@ describe('requests of an address', () => {
 
   it.each([
     ['an address that is not served', 'public', 'GET', '/nothing'],
+    ['an address that is none', 'public', 'GET', '/%zz'],
     ['a method that is not served', 'public', 'DELETE', '/token'],
     ['metadata', 'public', 'GET', '/.well-known/openid-configuration'],
     ['the listener for certificates', 'mutualTls', 'POST', '/token'],
@@ -90,6 +104,16 @@ describe('requests of an address', () => {
     await exhaust()
     const { status, headers } = await server.send({ on, method, path, headers: {} })
     expect([status, headers['retry-after']]).toEqual([429, '60'])
+  })
+
+  it('are declined without a look at the client that they name, also for a script', async () => {
+    const origin = 'https://app.test'
+    const asScript = () => server.token({}, { headers: { origin } })
+    server.advance(60)
+    expect((await asScript()).headers).not.toHaveProperty('access-control-allow-origin')
+    await exhaust()
+    const { status, headers } = await asScript()
+    expect([status, headers['access-control-allow-origin']]).toEqual([429, origin])
   })
 
   it('are declined with a page where people look', async () => {

@@ -10,12 +10,22 @@ export function limitAddresses(
 ): void {
   if (!addressRequests) return
   app.addHook('onRequest', async (request, reply) => {
-    try {
-      await addressRequests.take('', request.raw.socket.remoteAddress)
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error
-      // It is answered here: nothing follows.
-      await refuse(error, request, reply)
-    }
+    const refused = await exhaustedBy(request, { addressRequests })
+    // It is answered here: nothing follows.
+    if (refused) await refuse(refused, request, reply)
   })
+}
+
+/** Counts a request for its address. @returns why it is not answered, where too many were sent */
+export async function exhaustedBy(
+  { raw }: Pick<FastifyRequest, 'raw'>,
+  { addressRequests }: Pick<Context, 'addressRequests'>,
+): Promise<Refused | undefined> {
+  try {
+    await addressRequests?.take('', raw.socket.remoteAddress)
+    return undefined
+  } catch (error) {
+    if (error instanceof Refused) return error
+    throw error
+  }
 }

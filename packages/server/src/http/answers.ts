@@ -62,16 +62,18 @@ export function createAnswers(
   }
 
   async function share(outbound: Outbound, request: FastifyRequest, reply: FastifyReply, refusal?: Report) {
-    const headers = { ...outbound.headers, ...(await sharedWith(request)) }
+    const headers = { ...outbound.headers, ...(await sharedWith(request, refusal)) }
     return write({ ...outbound, headers }, request, reply, refusal)
   }
 
   /** Nothing where certificates are asked for: browsers have no business there. */
-  async function sharedWith(request: FastifyRequest): Promise<Outbound['headers']> {
+  async function sharedWith(request: FastifyRequest, refusal?: Report): Promise<Outbound['headers']> {
     const { origin } = request.raw.headers
     const endpoint = mounted.get(pathOf(request.raw))
     if (origin === undefined || !endpoint || passageOf(request.raw).arrival.asks) return {}
-    return await shareWith({ origin, client: clientOf(request) }, endpoint, clients)
+    // Whoever sends too much makes nobody look up the clients that it names.
+    const client = refusal?.reason === 'address_requests_exhausted' ? undefined : clientOf(request)
+    return await shareWith({ origin, client }, endpoint, clients)
   }
 
   function refuse(refused: Refused, request: FastifyRequest, reply: FastifyReply, more: Headers = {}): Sent {

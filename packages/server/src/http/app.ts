@@ -3,7 +3,7 @@ import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import type { Context } from '../context.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { refusalOf } from '../endpoints/refusal.ts'
-import { limitAddresses } from './address-limit.ts'
+import { exhaustedBy, limitAddresses } from './address-limit.ts'
 import { type Answers, createAnswers, type Surroundings } from './answers.ts'
 import { bodyOf, inboundOf, parseForm, parseJson, pathOf } from './exchange.ts'
 
@@ -33,7 +33,9 @@ export function createApp(
     bodyLimit: mostBodyBytes,
     exposeHeadRoutes: true,
     return503OnClosing: false,
-    frameworkErrors: (error, request, reply) => answers.refuse(translate(error), request, reply),
+    // What cannot be routed meets no hook: it is counted here.
+    frameworkErrors: async (error, request, reply) =>
+      answers.refuse((await exhaustedBy(request, context)) ?? translate(error), request, reply),
     routerOptions: { caseSensitive: true, ignoreTrailingSlash: false },
   })
   takeBodies(app, mounted)
