@@ -1,4 +1,4 @@
-import { Refused } from '@holdfast/pop'
+import { type Inbound, Refused } from '@holdfast/pop'
 import type { Context } from '../context.ts'
 import type { AuthorizationRequest } from '../model/authorization.ts'
 import type { Client } from '../model/client.ts'
@@ -76,9 +76,10 @@ async function mustConsent(
 /** Remembers what a person has allowed, beside what they allowed before. */
 export async function rememberConsent(
   { clientId, scope, authorizationDetails }: AuthorizationRequest,
-  { session: { subject } }: SignedIn,
-  { address, context: { store, audit } }: { readonly address: string | undefined; readonly context: Context },
+  { signedIn, inbound: { address } }: { readonly signedIn: SignedIn; readonly inbound: Pick<Inbound, 'address'> },
+  { store, audit }: Context,
 ): Promise<void> {
+  const { subject } = signedIn.session
   const before = (await store.findConsent({ subject, clientId }))?.split(' ') ?? []
   const types = authorizationDetails.map(({ type }) => String(type))
   await store.audited({

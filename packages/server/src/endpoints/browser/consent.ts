@@ -34,7 +34,7 @@ async function handle(inbound: Inbound, context: Context): Promise<Outbound> {
       if (mustSignIn(visit.request, client, { signedIn, done }, context))
         return await show({ step: 'sign-in' }, { inbound, visit, client }, context, { problem: 'expired' })
       const answer = await complete({ inbound, visit, client }, signedIn, context)
-      await rememberConsent(visit.request, signedIn, { address: inbound.address, context })
+      await rememberConsent(visit.request, { signedIn, inbound }, context)
       return answer
     }
     case 'deny':
