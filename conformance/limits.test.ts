@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openBrowser } from './browser.ts'
 import { type Guessing, guessable, guessings, verifiers } from './guesses.ts'
-import { declined, type Harness, startServer } from './harness.ts'
+import { basic, declined, type Harness, startServer } from './harness.ts'
 import { validRequest } from './visit.ts'
 
 const elsewhere = '127.0.0.2'
@@ -108,7 +108,8 @@ describe('requests of an address', () => {
 
   it('are declined without a look at the client that they name, also for a script', async () => {
     const origin = 'https://app.test'
-    const asScript = () => server.token({}, { headers: { origin } })
+    const asScript = () =>
+      server.post('/token', { grant_type: 'client_credentials' }, { headers: { origin, ...basic('client', 'secret') } })
     server.advance(60)
     expect((await asScript()).headers).not.toHaveProperty('access-control-allow-origin')
     await exhaust()
