@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { stringify } from 'yaml'
 import { readFiles } from '../outbound/files.ts'
 import { parseSettings, type Settings, settingsJsonSchema } from '../settings.ts'
+import { checkEncryptionKeys } from '../store/encryption-key.ts'
 import { configOption, readSettingsFile } from './settings-file.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -15,7 +16,8 @@ export function defineConfig(command: Command, terminal: Terminal): void {
     .option('--json', 'print JSON')
     .action(async ({ config: given, json }: { config?: string; json?: true }) => {
       const { file, directory, written } = await readSettingsFile(given)
-      const { issuer } = readFiles(parseSettings(written), directory)
+      const { issuer, keys } = readFiles(parseSettings(written), directory)
+      checkEncryptionKeys(keys)
       terminal.out(json ? JSON.stringify({ file, issuer, usable: true }) : `${file}: usable. Issuer: ${issuer}`)
     })
 

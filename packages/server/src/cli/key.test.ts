@@ -57,8 +57,13 @@ describe('holdfast key reseal', () => {
     ['a key that was replaced', { encryptionKey: 'fresh.key', otherEncryptionKeys: ['missing.key'] }],
   ])('exits 78 without the file of %s, and makes none', async (_, keys) => {
     write(keys)
-    const { code, err } = await holdfast(directory, 'key', 'list')
-    expect([code, err]).toEqual([78, expect.stringContaining('missing.key')])
+    for (const words of [
+      ['key', 'list'],
+      ['config', 'check'],
+    ]) {
+      const { code, err } = await holdfast(directory, ...words)
+      expect([code, err]).toEqual([78, expect.stringContaining('missing.key')])
+    }
     expect(existsSync(file('missing.key'))).toBe(false)
   })
 

@@ -20,6 +20,15 @@ export function loadEncryptionKeys({
 }
 
 /**
+ * Looks at the keys without making one.
+ * @throws {@link SettingsError} when a start would find a file missing, or holding something else
+ */
+export function checkEncryptionKeys(keys: Settings['keys']): void {
+  const { encryptionKey = '', otherEncryptionKeys } = keys
+  if (otherEncryptionKeys.length > 0 || read(encryptionKey) !== undefined) loadEncryptionKeys(keys)
+}
+
+/**
  * Reads a key: 32 bytes in base64url. Made when the file is not there, readable for its owner only, and on the disk
  * before it is used; of several processes that make it, all get the same.
  * @throws {@link SettingsError} when the file holds something else
