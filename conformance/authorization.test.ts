@@ -309,6 +309,8 @@ describe('RFC 6749 §4.1.2.1 what the client is told', () => {
     expect(server.reports.at(-1)).toMatchObject({ client: 'machine', reason: 'authorization_not_allowed' })
     await declinedVisit({ redirect_uri: `${redirect}/` })
     expect(server.reports.at(-1)).toMatchObject({ client: 'web', seen: `${redirect}/` })
+    await declinedVisit({ redirect_uri: `${redirect}?secret=1` })
+    expect(server.reports.at(-1)).toMatchObject({ client: 'web', seen: `${redirect}?…` })
     expect(JSON.stringify(server.reports)).not.toContain(validRequest.code_challenge)
   })
 

@@ -54,7 +54,7 @@ export function requireTarget(client: Client, parameters: Parameters): ResponseT
   const redirectUri = asked ?? (others.length === 0 && !isOpenid(parameters) ? only : undefined)
   if (redirectUri === undefined) throw new Refused('redirect_uri_missing')
   if (!isRegisteredRedirectUri(redirectUri, client))
-    throw new Refused('redirect_uri_unregistered', { seen: redirectUri.slice(0, 256) })
+    throw new Refused('redirect_uri_unregistered', { seen: withoutQuery(redirectUri).slice(0, 256) })
   const state = parameters.one('state')
   const responseMode = responseModes.find((mode) => mode === parameters.one('response_mode')) ?? 'query'
   return { redirectUri, responseMode, ...(state !== undefined && state.length <= longestState && { state }) }
@@ -151,4 +151,9 @@ async function parseSubject(parameters: Parameters, context: Context): Promise<s
 /** RFC 5646 §2.1, as far as it takes to tell a tag from something else. */
 function isLanguageTag(tag: string): boolean {
   return /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$/.test(tag)
+}
+
+/** What is told on: nobody knows what somebody put into a query. */
+function withoutQuery(address: string): string {
+  return address.replace(/[?#].*/s, '?…')
 }
