@@ -32,6 +32,7 @@ export function inboundOf(
 ): Inbound {
   const { method = '', url = '', headersDistinct: headers, socket } = request
   requireHost(headers.host)
+  const address = addressOf(socket)
   const certificate: PresentedCertificate | undefined = asks ? readPeerCertificate(socket as TLSSocket) : undefined
   return {
     method,
@@ -39,7 +40,7 @@ export function inboundOf(
     headers,
     ...body,
     ...(certificate && { certificate }),
-    ...(socket.remoteAddress && { address: socket.remoteAddress }),
+    ...(address !== undefined && { address }),
   }
 }
 
@@ -90,4 +91,9 @@ function requireHost(values: readonly string[] | undefined): void {
   const [host] = values ?? []
   if (host === undefined || values?.length !== 1 || !/^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?$/.test(host))
     throw new Refused('host_malformed')
+}
+
+/** Whom a connection comes from: an IPv4 address is written as one, whatever the socket listens on. RFC 4291 §2.5.5.2. */
+export function addressOf({ remoteAddress }: { readonly remoteAddress?: string | undefined }): string | undefined {
+  return remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/i, '')
 }

@@ -16,7 +16,7 @@ import type { Report } from '../ports/report.ts'
 import type { Listener } from '../settings.ts'
 import { mostBodyBytes } from './app.ts'
 import { createConnectionLimit } from './connection-limit.ts'
-import { type Arrival, nodeHeaders } from './exchange.ts'
+import { type Arrival, addressOf, nodeHeaders } from './exchange.ts'
 import { reportAnswer } from './passage.ts'
 
 /** A listener, and how to stop it. */
@@ -186,7 +186,7 @@ function refuseConnection({ code = '' }: ParserError, socket: Duplex, report: (r
 /** A refusal that never reaches the endpoints, and ends the connection. */
 function farewell(refused: Refused, socket: Duplex | null, report: (report: Report) => void): Outbound {
   const { status, headers, body } = renderRefusal(refused)
-  const { remoteAddress: address } = socket instanceof Socket ? socket : {}
+  const address = socket instanceof Socket ? addressOf(socket) : undefined
   const unread = { method: 'other', path: 'other', began: performance.now(), address }
   report(reportAnswer({ status }, unread, reportOf(refused)))
   const last = {

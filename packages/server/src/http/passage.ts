@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Outbound } from '../endpoints/endpoint.ts'
 import type { Report } from '../ports/report.ts'
-import { type Arrival, pathOf } from './exchange.ts'
+import { type Arrival, addressOf, pathOf } from './exchange.ts'
 import type { RequestSpan, Tracing } from './operations/tracing.ts'
 
 /** A request on its way through the server. */
@@ -31,7 +31,7 @@ export function beginPassage(
     path: paths.has(written) ? written : 'other',
   }
   const span = tracing?.begin(request, named)
-  return { arrival, ...named, began: performance.now(), address: socket.remoteAddress, ...(span && { span }) }
+  return { arrival, ...named, began: performance.now(), address: addressOf(socket), ...(span && { span }) }
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Store } from '../../ports/store.ts'
 import { openTemporaryStore } from '../../store/temporary-store.fixture.ts'
 import { keyContext } from './key-context.fixture.ts'
 import { createSigner } from './signer.ts'
-import { ensureSigningKeys, type KeyContext, rotateSigningKey } from './signing-keys.ts'
+import { createSigningKey, ensureSigningKeys, type KeyContext, rotateSigningKey } from './signing-keys.ts'
 
 const data = new TextEncoder().encode('header.claims')
 const now = 1000
@@ -76,6 +76,26 @@ describe('a signer', () => {
     expect(publishedAt(now + 100)).not.toContain(kid)
     expect(publishedAt(now + 100)).toHaveLength(2)
   })
+
+  it.each(['its public half is that of another', 'it is a new one, with what is sealed of another'] as const)(
+    'publishes no key that somebody wrote into the database: %s',
+    async (how) => {
+      const { store, context } = await createWith('ES256')
+      const forged = await createSigningKey('ES256', keyContext(store, () => now, 8).sealing, now)
+      const [first, ...others] = await store.listSigningKeys()
+      if (!first) return
+      const { publicJwk } = forged
+      const written = how.startsWith('its') ? [{ ...first, publicJwk }] : [first, { ...forged, sealed: first.sealed }]
+      const listSigningKeys = async () => [...written, ...others]
+      const publicHalves = async () => {
+        const signer = await createSigner({ ...context, store: { listSigningKeys } })
+        return signer.published(now).map(({ key }) => key)
+      }
+      const own = (await createSigner(context)).published(now).map(({ key }) => key)
+      if (how.startsWith('its')) expect(await publicHalves()).toEqual(own)
+      else await expect(publicHalves()).rejects.toMatchObject({ name: 'SettingsError' })
+    },
+  )
 
   it('refuses the wrong encryption key', async () => {
     const { store } = await createWith('ES256')

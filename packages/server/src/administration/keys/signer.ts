@@ -1,11 +1,10 @@
 import type { KeyObject } from 'node:crypto'
-import { parseJsonObject, parsePublicJwk } from '@holdfast/pop'
 import { signBy } from '@holdfast/pop/certificates'
 import type { SigningAlgorithm, SigningKey } from '../../model/signing-key.ts'
 import type { ActiveKey, PublishedKey, Signer } from '../../ports/signer.ts'
 import type { Store } from '../../ports/store.ts'
 import type { Sealing } from './sealing.ts'
-import { openSealedKey } from './signing-keys.ts'
+import { openPublicHalf, openSealedKey } from './signing-keys.ts'
 
 /** What a signer is made of. */
 export interface SignerParts {
@@ -14,7 +13,8 @@ export interface SignerParts {
 }
 
 /**
- * Reads the signing keys of a store into memory; private keys of active ones only, each opened once.
+ * Reads the signing keys of a store into memory: of active ones the private half, of all the public one, which is taken
+ * from what is sealed. Who can write in the database, and knows no encryption key, gets no key of their own published.
  * @throws SettingsError when no encryption key is the one under which they were sealed
  */
 export async function createSigner({ store, sealing }: SignerParts): Promise<Signer> {
@@ -34,7 +34,11 @@ export async function createSigner({ store, sealing }: SignerParts): Promise<Sig
 
 interface Ring {
   readonly active: ReadonlyMap<SigningAlgorithm, ActiveKey>
-  readonly published: readonly (PublishedKey & { readonly expires: number })[]
+  readonly published: readonly Published[]
+}
+
+interface Published extends PublishedKey, Pick<SigningKey, 'sealed'> {
+  readonly expires: number
 }
 
 function renderRing(keys: readonly SigningKey[], sealing: Sealing, before?: Ring): Ring {
@@ -44,14 +48,14 @@ function renderRing(keys: readonly SigningKey[], sealing: Sealing, before?: Ring
     const known = before?.active.get(key.algorithm)
     active.set(key.algorithm, known?.kid === key.kid ? known : createActiveKey(key, openSealedKey(key, sealing)))
   }
-  return { active, published: keys.map(renderPublished) }
+  return { active, published: keys.map((key) => renderPublished(key, sealing, before)) }
 }
 
-function renderPublished(key: SigningKey): Ring['published'][number] {
-  const jwk = parsePublicJwk(parseJsonObject(key.publicJwk))
-  if (!jwk) throw new Error(`The stored signing key ${key.kid} has no public key that can be published.`)
+function renderPublished(key: SigningKey, sealing: Sealing, before?: Ring): Published {
+  const { kid, algorithm, sealed } = key
+  const known = before?.published.find((each) => each.kid === kid && each.sealed === sealed)
   const expires = key.stage === 'retired' ? key.expires : Number.POSITIVE_INFINITY
-  return { kid: key.kid, algorithm: key.algorithm, key: jwk, expires }
+  return { kid, algorithm, sealed, expires, key: known?.key ?? openPublicHalf(key, sealing) }
 }
 
 function createActiveKey({ kid, algorithm }: SigningKey, key: KeyObject): ActiveKey {

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject } from 'node:crypto'
-import { parsePublicJwk, type Seconds, thumbprintInput } from '@holdfast/pop'
+import { type PublicJwk, parsePublicJwk, type Seconds, thumbprintInput } from '@holdfast/pop'
 import { generateKeyFor } from '@holdfast/pop/certificates'
 import type { SigningAlgorithm, SigningKey } from '../../model/signing-key.ts'
 import type { Store } from '../../ports/store.ts'
@@ -29,9 +29,9 @@ export async function createSigningKey(
   now: Seconds,
 ): Promise<SigningKey & { readonly stage: 'next' }> {
   const privateKey = await generateKeyFor(algorithm)
-  const jwk = parsePublicJwk(createPublicKey(privateKey).export({ format: 'jwk' }))
+  const jwk = publicHalfOf(privateKey)
   if (!jwk) throw new Error(`The platform made a key for ${algorithm} that nobody would accept.`)
-  const kid = hash('sha256', thumbprintInput(jwk), 'base64url')
+  const kid = kidOf(jwk)
   return {
     kid,
     algorithm,
@@ -47,6 +47,21 @@ export function openSealedKey({ kid, sealed }: Pick<SigningKey, 'kid' | 'sealed'
   const opened = sealing.open(signingKeyLabel(kid), sealed)
   if (!opened) throw new SealedKeyError(kid)
   return createPrivateKey({ key: Buffer.from(opened.bytes), format: 'der', type: 'pkcs8' })
+}
+
+/** The public half of what is sealed, where it is what its kid says. @throws {@link SealedKeyError} */
+export function openPublicHalf(key: Pick<SigningKey, 'kid' | 'sealed'>, sealing: Sealing): PublicJwk {
+  const jwk = publicHalfOf(openSealedKey(key, sealing))
+  if (!jwk || kidOf(jwk) !== key.kid) throw new SealedKeyError(key.kid)
+  return jwk
+}
+
+function publicHalfOf(privateKey: KeyObject): PublicJwk | undefined {
+  return parsePublicJwk(createPublicKey(privateKey).export({ format: 'jwk' }))
+}
+
+function kidOf(jwk: PublicJwk): string {
+  return hash('sha256', thumbprintInput(jwk), 'base64url')
 }
 
 /**

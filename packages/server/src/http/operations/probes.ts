@@ -47,19 +47,18 @@ const patience = 2000
 export function createProbes(all: Readonly<Record<string, Need>>, figures: () => Promise<Figures>): OwnProbes {
   const seen = new Set<string>()
   let stage: Stage = 'starting'
+  const readiness = async (): Promise<Readiness> => {
+    const found = await Promise.all(Object.entries(all).map(async ([name, need]) => ({ name, ...(await look(need)) })))
+    for (const { name, there } of found) if (there) seen.add(name)
+    const enough = found.every(({ name, there, atFirst }) => there || (atFirst && seen.has(name)))
+    const needs = Object.fromEntries(found.map(({ name, there }) => [name, there ? 'there' : 'away']))
+    return { ready: stage === 'serving' && enough, stage, needs }
+  }
   return {
     enter(next) {
       stage = next
     },
-    async readiness() {
-      const found = await Promise.all(
-        Object.entries(all).map(async ([name, need]) => ({ name, ...(await look(need)) })),
-      )
-      for (const { name, there } of found) if (there) seen.add(name)
-      const enough = found.every(({ name, there, atFirst }) => there || (atFirst && seen.has(name)))
-      const needs = Object.fromEntries(found.map(({ name, there }) => [name, there ? 'there' : 'away']))
-      return { ready: stage === 'serving' && enough, stage, needs }
-    },
+    readiness,
     figures: async () => [await figures()],
   }
 }
