@@ -54,6 +54,7 @@ requirePrograms('chromium')('Chromium', () => {
   it('needs no mouse', async () => {
     const { page, context } = await chromium.open()
     await page.goto(world.ask('web', { prompt: 'consent' }))
+    await page.locator('input[name=username]:focus').waitFor()
     await page.keyboard.type('alice')
     await page.keyboard.press('Tab')
     await page.keyboard.type('alice')

@@ -159,7 +159,7 @@ describe('[F31] lines of a log', () => {
     child.stdin?.end('go on')
     const [said] = (await linesOf(child)).filter(({ event }) => event === 'log_lines_lost')
     // Those of its last turn were not given away yet when it was asked.
-    expect(Number(said?.seen) - lost).toSatisfy((more: number) => more === 0 || more === 1000)
+    expect(Number(said?.seen) - lost).toSatisfy((more: number) => more >= 0 && more <= 1000)
   })
 
   /** The line that one report makes. */
