@@ -56,18 +56,18 @@ interface Outcome {
 }
 
 // `--only` and `--without` name steps, and may be repeated.
-const names = { type: 'string', multiple: true, default: [] } as const
-const { values } = parseArgs({ options: { only: names, without: names } })
-const unknown = [...values.only, ...values.without].find((name) => !steps.some((step) => step.name === name))
+const names = { type: 'string', multiple: true } as const
+const {
+  values: { only = [], without = [] },
+} = parseArgs({ options: { only: names, without: names } })
+const unknown = [...only, ...without].find((name) => !steps.some((step) => step.name === name))
 if (unknown !== undefined) {
   process.stderr.write(`There is no step "${unknown}": ${steps.map(({ name }) => name).join(', ')}.\n`)
   process.exit(2)
 }
 
 const started = performance.now()
-const chosen = steps.filter(
-  ({ name }) => (values.only.length === 0 || values.only.includes(name)) && !values.without.includes(name),
-)
+const chosen = steps.filter(({ name }) => (only.length === 0 || only.includes(name)) && !without.includes(name))
 const failed = (await runAll(chosen, 2)).filter(({ code }) => code !== 0).map(({ step }) => step.name)
 const total = ((performance.now() - started) / 1000).toFixed(0)
 process.stdout.write(
@@ -94,7 +94,7 @@ async function runAll(all: readonly Step[], lanes: number): Promise<readonly Out
     if (!step) break
     const work = run(step).then((outcome) => {
       outcomes.push(outcome)
-      print(outcome, values.only.length > 0)
+      print(outcome, only.length > 0)
       running.delete(work)
     })
     running.add(work)
