@@ -27,10 +27,10 @@ const long = [
   'packages/server/src/store/sqlite/{backup,faults,full-disk}.test.ts',
   'scripts/fault/**',
 ]
-const without = long.flatMap((pattern) => ['--without', pattern])
+const withoutLong = long.flatMap((pattern) => ['--without', pattern])
 
 const steps: readonly Step[] = [
-  { name: 'unit', command: [node, 'scripts/test.ts', ...without, 'packages/', 'scripts/'] },
+  { name: 'unit', command: [node, 'scripts/test.ts', ...withoutLong, 'packages/', 'scripts/'] },
   { name: 'types', command: [`${modules}/.bin/tsc`, '-b', '--force'] },
   {
     name: 'lint',
@@ -45,7 +45,7 @@ const steps: readonly Step[] = [
   { name: 'lockfile', command: [node, 'scripts/lockfile.ts'] },
   { name: 'unused', command: [`${modules}/.bin/knip`] },
   { name: 'packed', command: [node, 'scripts/packed.ts'], after: 'types' },
-  { name: 'conformance', command: [node, 'scripts/test.ts', ...without, 'conformance/', 'examples/'] },
+  { name: 'conformance', command: [node, 'scripts/test.ts', ...withoutLong, 'conformance/', 'examples/'] },
 ]
 
 interface Outcome {
