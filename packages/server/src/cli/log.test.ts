@@ -217,8 +217,11 @@ describe('[F31] holdfast serve', () => {
     server.stdout?.destroy()
     await answers()
     await answers()
-    const figures = async () => await (await fetch(`http://127.0.0.1:${base + 3}/metrics`)).text()
-    await expect.poll(figures).toMatch(/^holdfast_log_lines_lost_total [1-9]/m)
+    const figures = async () => {
+      await askForToken()
+      return await (await fetch(`http://127.0.0.1:${base + 3}/metrics`)).text()
+    }
+    await expect.poll(figures, { timeout: 15_000 }).toMatch(/^holdfast_log_lines_lost_total [1-9]/m)
     expect(await stop(server)).toBe(0)
   })
 
