@@ -3,7 +3,7 @@ import type { AdministrationContext } from './administration/administration-cont
 import { absentSigner, adoptSigner } from './administration/keys/outside-signer.ts'
 import { namesOfOutdated } from './administration/keys/resealing.ts'
 import { createSealing } from './administration/keys/sealing.ts'
-import { ensureServerSecret } from './administration/keys/server-secret.ts'
+import { deriveKey, ensureServerSecret } from './administration/keys/server-secret.ts'
 import { createSigner } from './administration/keys/signer.ts'
 import { ensureSigningKeys } from './administration/keys/signing-keys.ts'
 import type { Context } from './context.ts'
@@ -12,7 +12,7 @@ import { signingAlgorithmsOf } from './settings.ts'
 import { loadEncryptionKeys } from './store/encryption-key.ts'
 
 /** The keys of a server. */
-export interface Keyring extends Pick<AdministrationContext, 'sealing' | 'secret' | 'signer'>, Disposable {
+export interface Keyring extends Pick<AdministrationContext, 'sealing' | 'secret' | 'auditKey' | 'signer'>, Disposable {
   /** Signing keys are kept elsewhere. */
   readonly signsOutside: boolean
 }
@@ -31,7 +31,7 @@ export async function openKeyring(
   const outdated = await namesOfOutdated({ store, sealing, secret })
   // What is sealed under a key that is to go would be lost with it.
   if (outdated.length > 0) report({ level: 'warn', event: 'keys_not_resealed', seen: outdated.join(' ') })
-  const own = { sealing, secret }
+  const own = { sealing, secret, auditKey: deriveKey(secret, 'audit log') }
   if (outside) {
     const adopted = await adoptSigner(outside, { settings, primitives: nodePrimitives, now, report })
     return { ...own, signer: adopted, signsOutside: true, [Symbol.dispose]: () => adopted[Symbol.dispose]() }

@@ -219,13 +219,12 @@ async function assemble(parts: Parts): Promise<AuthorizationServer> {
 
 async function createContext(
   { settings, store, replay, now, report, options }: Parts,
-  { secret, signer }: Keyring,
+  { secret, auditKey, signer }: Keyring,
   opened: AsyncDisposableStack,
 ): Promise<{ readonly context: Context; readonly suspicions: Suspicions }> {
   const { random } = nodePrimitives
   const turns = createTurns()
   const { node = hostname() } = settings
-  const auditKey = deriveKey(secret, 'audit log')
   const audit = (entry: AuditEntry) => ({ ...entry, time: now(), node, key: auditKey })
   const suspicions = createSuspicions({ store, audit, now, report })
   const counting = createCounters(settings, { store, now, report })
@@ -259,13 +258,12 @@ async function createContext(
 
 function createAdministrationContext(
   { settings, store, now, primitives, clients, audit }: Context,
-  { sealing, secret, signer, signsOutside }: Keyring,
+  { sealing, secret, auditKey, signer, signsOutside }: Keyring,
   { operator }: ServerOptions,
 ): AdministrationContext {
   return {
-    ...{ settings, store, signer, signsOutside, sealing, secret, now },
+    ...{ settings, store, signer, signsOutside, sealing, secret, auditKey, now },
     random: primitives.random,
-    auditKey: deriveKey(secret, 'audit log'),
     audit: naming(operator, audit),
     onClientsChanged: () => clients.forget(),
   }
