@@ -3,6 +3,7 @@ import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, R
 import type { AnsweredRequest, Report } from '../../ports/report.ts'
 import type { Store } from '../../ports/store.ts'
 import type { Listener } from '../../settings.ts'
+import { aroundVerbs } from './around-verbs.ts'
 import { version } from './version.ts'
 
 /** What is counted, for Prometheus. Nothing that somebody sends becomes a label: their number is bounded. */
@@ -162,25 +163,18 @@ interface Gauges {
 }
 
 function observed(store: Store, { verbs, waiting }: Gauges): Store {
-  const { watch, close, ...methods } = store
-  const timed: Record<string, (data: unknown) => Promise<unknown>> = {}
-  for (const [verb, run] of Object.entries<(data: never) => Promise<unknown>>(methods)) {
-    timed[verb] = async (data) => {
-      const end = verbs.startTimer({ verb })
-      waiting.inc()
-      try {
-        const answer = await run(data as never)
-        end({ outcome: 'answered' })
-        return answer
-      } catch (cause) {
-        end({ outcome: 'failed' })
-        throw cause
-      } finally {
-        waiting.dec()
-      }
+  return aroundVerbs(store, async (verb, run) => {
+    const end = verbs.startTimer({ verb })
+    waiting.inc()
+    try {
+      const answer = await run()
+      end({ outcome: 'answered' })
+      return answer
+    } catch (cause) {
+      end({ outcome: 'failed' })
+      throw cause
+    } finally {
+      waiting.dec()
     }
-  }
-  // as: each verb keeps its signature.
-  const whole: object = { ...timed, watch, close }
-  return whole as Store
+  })
 }

@@ -16,6 +16,7 @@ import type { Context } from '../../context.ts'
 import type { AnsweredRequest, Report } from '../../ports/report.ts'
 import type { ActiveKey } from '../../ports/signer.ts'
 import type { Store } from '../../ports/store.ts'
+import { aroundVerbs } from './around-verbs.ts'
 
 /** Makes spans for an OpenTelemetry SDK that the process was started with; without one they cost little and go nowhere. */
 export interface Tracing {
@@ -92,17 +93,10 @@ export function createTracing(report: (report: Report) => void): Tracing {
         },
       }
     },
-    observeStore(store, system) {
-      const { watch, close, ...verbs } = store
-      const traced: Record<string, unknown> = { watch, close }
-      for (const [verb, run] of Object.entries<(data: never) => Promise<unknown>>(verbs)) {
-        const attributes = { 'db.system.name': system, 'db.operation.name': verb }
-        traced[verb] = (data: unknown) => child(`store ${verb}`, attributes, () => run(data as never))
-      }
-      const whole: object = traced
-      // as: each verb keeps its signature.
-      return whole as Store
-    },
+    observeStore: (store, system) =>
+      aroundVerbs(store, (verb, run) =>
+        child(`store ${verb}`, { 'db.system.name': system, 'db.operation.name': verb }, run),
+      ),
     observe(parts) {
       const { signer, fetchKeys, replay } = parts
       const signing = (key: ActiveKey): ActiveKey => ({
