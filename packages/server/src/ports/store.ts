@@ -90,13 +90,11 @@ export type AuditedName =
   | 'deleteSession'
 
 /** A change and what the audit log says of it. */
-export type Audited = {
-  readonly [Name in AuditedName]: {
-    readonly verb: Name
-    readonly data: Parameters<Store[Name]>[0]
-    readonly audit: AuditStamp
-  }
-}[AuditedName]
+export interface Audited<Name extends AuditedName = AuditedName> {
+  readonly verb: Name
+  readonly data: Parameters<Store[Name]>[0]
+  readonly audit: AuditStamp
+}
 
 /** Clocks of nodes differ: a window that another one has begun may end so much later than one that begins here. */
 export const toleratedAhead: Seconds = 5
@@ -225,7 +223,7 @@ export interface Store {
    * Makes a change and records it in the audit log, in one transaction. A change that answers `false` leaves no entry.
    * @returns what the change answers
    */
-  audited(change: Audited): Promise<unknown>
+  audited<Name extends AuditedName>(change: Audited<Name>): Promise<Awaited<ReturnType<Store[Name]>>>
   /** Records what happened. Rejects where the chain of the node does not end as it should: nobody has anything to add to it. */
   recordAudit(stamp: AuditStamp): Promise<void>
   /** The links of one node's chain after a number, at most `limit`, in their order. */

@@ -37,7 +37,7 @@ export async function resealKeys(_data: object, context: AdministrationContext):
           audit: audit({ event: 'keys_resealed', actor: 'operator', details: { count } }),
         })
   return {
-    resealed: Number(resealed),
+    resealed,
     left: (await listOutdated(context)).map(({ label }) => nameOf(label)),
     encryptionKey: settings.keys.encryptionKey ?? '',
   }

@@ -114,12 +114,11 @@ export async function rotateSigningKey(
   requireOpens(await store.listSigningKeys(), sealing)
   const moment = now()
   const fresh = await createSigningKey(algorithm, sealing, moment)
-  const rotated = await store.audited({
+  return await store.audited({
     verb: 'rotateSigningKey',
     data: { algorithm, now: moment, expires: moment + lifetime, fresh, ...(since !== undefined && { since }) },
     audit: audit({ event: 'key_rotated', actor, details: { algorithm, next: fresh.kid } }),
   })
-  return rotated === true
 }
 
 /**
@@ -136,12 +135,11 @@ export async function revokeSigningKey(
   const key = keys.find((each) => each.kid === kid)
   if (!key) return false
   const { algorithm, stage } = key
-  const revoked = await store.audited({
+  return await store.audited({
     verb: 'revokeSigningKey',
     data: { kid, now: now(), fresh: await createSigningKey(algorithm, sealing, now()) },
     audit: audit({ event: 'key_revoked', actor, details: { kid, algorithm, stage } }),
   })
-  return revoked === true
 }
 
 /** Keys that sign, or will, must open before another is made: one that nobody can open would take their place unnoticed. */

@@ -123,7 +123,7 @@ async function approve(
   const { userCodeHash } = answered.waiting.device
   const authorization = authorizationOf(answered, context)
   const { clientId: client, subject, scope } = authorization
-  const decided = await store.audited({
+  return await store.audited({
     verb: 'decideDevice',
     data: { userCodeHash, now: now(), authorization },
     audit: audit({
@@ -135,7 +135,6 @@ async function approve(
       details: { scope },
     }),
   })
-  return decided === true
 }
 
 /** Nobody has anything by it: there is nothing to record. */

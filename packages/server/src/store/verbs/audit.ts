@@ -33,9 +33,9 @@ const auditable = {
 }
 
 /** Makes a change and records it, or neither. What changes nothing is not recorded. */
-export async function audited(db: Kysely<Schema>, { verb, data, audit }: Audited): Promise<unknown> {
+export async function audited(db: Kysely<Schema>, { verb, data, audit }: Audited): ReturnType<Store['audited']> {
   // as: each change stands beside the data of its own verb.
-  const run = auditable[verb] as (db: Kysely<Schema>, data: unknown) => Promise<unknown>
+  const run = auditable[verb] as (db: Kysely<Schema>, data: unknown) => ReturnType<Store['audited']>
   const answer = await run(db, data)
   if (answer === false) throw new Undone(false)
   await recordAudit(db, audit)
