@@ -266,17 +266,20 @@ requirePrograms('postgres')('a store in PostgreSQL', () => {
     const holder = new Client({ connectionString: url })
     await holder.connect()
     await holder.query('begin; select * from audit_head for update')
-    const flood = Array.from({ length: 30 }, () => store.recordAudit(stamp('client:many')))
+    const flood = Array.from({ length: 120 }, () => store.recordAudit(stamp('client:many')))
     const entry = store.recordAudit(stamp('operator'))
     await new Promise((resolve) => setTimeout(resolve, 100))
     const began = performance.now()
     await store.issue(use('another'))
     expect(performance.now() - began).toBeLessThan(500)
     await holder.end()
-    await Promise.all([...flood, entry])
-    const entries = await store.listAudit({ node: 'one', after: 0, limit: 100 })
-    expect(entries).toHaveLength(32)
-    expect(entries.findIndex(({ entry }) => entry.includes('operator'))).toBeLessThan(8)
+    await entry
+    // A slow machine declines the last ones of the flood.
+    await Promise.allSettled(flood)
+    const entries = await store.listAudit({ node: 'one', after: 0, limit: 200 })
+    const place = entries.findIndex(({ entry }) => entry.includes('operator'))
+    expect(place).toBeGreaterThan(0)
+    expect(place).toBeLessThan(flood.length / 4)
   })
 
   it('gives its connections back when it is closed', async () => {
