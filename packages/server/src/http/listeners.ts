@@ -35,11 +35,16 @@ const limits = {
   maxHeaderSize: 32_768,
   headersTimeout: 10_000,
   requestTimeout: 15_000,
-  timeout: 15_000,
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 1000,
   requireHostHeader: false,
 } as const
+
+/**
+ * So long nothing may move on a connection with a request, in milliseconds; twice as long where an answer is not read.
+ * More than a request has, so that one that is too slow is told so.
+ */
+const longestStandstill = 17_000
 
 /** So long an idle connection is left open while draining: its client is told by an answer, or it ends. In milliseconds. */
 const courtesy = 250
@@ -73,6 +78,7 @@ export function createListener(
   const { certificate: cert, key, host, port } = listener
   const tls = arrival.asks ? clientCertificateTlsOptions : tlsOptions
   const server = createServer({ ...tls, ...limits, cert, key })
+  server.setTimeout(longestStandstill)
   const refuse = (reason: Reason, response: ServerResponse) => {
     const { status, headers, body } = farewell(new Refused(reason), response.socket, report)
     response.writeHead(status, nodeHeaders(headers)).end(body)
