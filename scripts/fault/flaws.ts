@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Issue, Store } from '../../packages/server/src/ports/store.ts'
+import { findThenSave } from '../../packages/server/src/store/flawed-store.fixture.ts'
 
 /** Ways in which a store can be wrong. The checker must find each: else it proves nothing about the right one. */
 export const flaws = {
@@ -23,20 +24,6 @@ function answerEarly(store: Store): Store {
     if (!data.referenceToken) return await store.issue(data)
     void pause(30).then(() => store.issue(data))
     return { issued: true } as const
-  }
-  return { ...store, issue }
-}
-
-function findThenSave(store: Store): Store {
-  const marked = new Set<string>()
-  const issue = async (data: Issue) => {
-    const [use] = data.uses
-    if (!use) return await store.issue(data)
-    const isMarked = marked.has(use.key)
-    await pause(2)
-    marked.add(use.key)
-    if (!isMarked) await store.issue(data)
-    return isMarked ? ({ issued: false, lost: use.kind } as const) : ({ issued: true } as const)
   }
   return { ...store, issue }
 }

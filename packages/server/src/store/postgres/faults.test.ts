@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { startPostgres } from '../../../../../conformance/postgres-server.ts'
 import { requirePrograms } from '../../../../../conformance/requires.ts'
 import type { Issue, Store } from '../../ports/store.ts'
+import { findThenSave } from '../flawed-store.fixture.ts'
 import { createHistory, violationsOf } from '../history.fixture.ts'
 import { openTemporaryStore } from '../temporary-store.fixture.ts'
 import { openPostgresStore } from './postgres.ts'
@@ -60,20 +61,6 @@ describe('the history of a store', () => {
     expect(await violationsOf(history, store)).toEqual([])
   })
 })
-
-function findThenSave(store: Store): Store {
-  const marked = new Set<string>()
-  const issue = async (data: Issue) => {
-    const [use] = data.uses
-    if (!use) return await store.issue(data)
-    const isMarked = marked.has(use.key)
-    await pause(2)
-    marked.add(use.key)
-    if (!isMarked) await store.issue(data)
-    return isMarked ? ({ issued: false, lost: use.kind } as const) : ({ issued: true } as const)
-  }
-  return { ...store, issue }
-}
 
 function forgetRevocations(store: Store): Store {
   return { ...store, revokeReferenceToken: async () => true }
