@@ -14,8 +14,8 @@ export interface Suspicions {
   close(): Promise<void>
 }
 
-/** Why something is refused that whoever has stolen something, or guesses, runs into. */
-const suspicious: ReadonlySet<string> = new Set<Reason>([
+/** Why something is refused that whoever has stolen something, or guesses, runs into; and whatever is had too often. */
+const suspicious: ReadonlySet<Reason> = new Set<Reason>([
   'assertion_replayed',
   'dpop_replayed',
   'code_replayed',
@@ -34,16 +34,7 @@ const suspicious: ReadonlySet<string> = new Set<Reason>([
   'confirmation_proof_differs',
   'token_is_dpop',
 
-  'client_attempts_exhausted',
-  'person_attempts_exhausted',
   'code_tries_exhausted',
-  'user_code_guesses_exhausted',
-  'introspection_guesses_exhausted',
-  'registrations_exhausted',
-  'dpop_proofs_exhausted',
-  'address_requests_exhausted',
-  'client_requests_exhausted',
-  'starts_exhausted',
 ])
 
 /** One entry for each kind in this time. */
@@ -149,7 +140,11 @@ function entryOf({ event, reason, client, address, request }: Report): AuditEntr
   if (event === 'sign_in_failed') return { event, ...source }
   if (event !== 'refused' || reason === undefined || !isReason(reason)) return undefined
   if (reason === 'upstream_person_unknown') return { event: 'sign_in_failed', ...source, reason }
-  return suspicious.has(reason) ? { event: 'attack_suspected', ...source, reason } : undefined
+  return isSuspicious(reason) ? { event: 'attack_suspected', ...source, reason } : undefined
+}
+
+function isSuspicious(reason: Reason): boolean {
+  return suspicious.has(reason) || refusals[reason].error === 'too_many_requests'
 }
 
 function isReason(reason: string): reason is Reason {
