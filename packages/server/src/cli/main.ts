@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { commands } from './commands.ts'
 import { exitCodes } from './exit.ts'
 import { processTerminal, renderTable, type Terminal } from './terminal.ts'
-import { version } from './version.ts'
+import { version } from '../version.ts'
 
 /**
  * Runs the command line.

@@ -4,7 +4,7 @@ import type { AnsweredRequest, Report } from '../../ports/report.ts'
 import type { Store } from '../../ports/store.ts'
 import type { Listener } from '../../settings.ts'
 import { aroundVerbs } from './around-verbs.ts'
-import { version } from './version.ts'
+import { version } from '../../version.ts'
 
 /** What is counted, for Prometheus. Nothing that somebody sends becomes a label: their number is bounded. */
 export interface Metrics {

@@ -1,1 +1,0 @@
-export { version } from '../http/operations/version.ts'
