@@ -28,7 +28,6 @@ import { createManagement } from './http/management.ts'
 import type { Metrics } from './http/operations/metrics.ts'
 import { createProbes, needsOf, type Probes } from './http/operations/probes.ts'
 import type { Tracing } from './http/operations/tracing.ts'
-import { version } from './version.ts'
 import { type Keyring, openKeyring } from './keyring.ts'
 import type { AuditEntry } from './model/audit.ts'
 import { createClientKeys } from './outbound/client-keys.ts'
@@ -42,6 +41,7 @@ import type { Store } from './ports/store.ts'
 import { parseSettings, type Settings, SettingsError, type SettingsInput } from './settings.ts'
 import { purgeRegularly } from './store/purging.ts'
 import { createPairwise } from './tokens/subject.ts'
+import { version } from './version.ts'
 
 /** What the surroundings give to a server. */
 export interface ServerOptions {

@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander'
+import { version } from '../version.ts'
 import { commands } from './commands.ts'
 import { exitCodes } from './exit.ts'
 import { processTerminal, renderTable, type Terminal } from './terminal.ts'
-import { version } from '../version.ts'
 
 /**
  * Runs the command line.

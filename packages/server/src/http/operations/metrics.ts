@@ -3,8 +3,8 @@ import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, R
 import type { AnsweredRequest, Report } from '../../ports/report.ts'
 import type { Store } from '../../ports/store.ts'
 import type { Listener } from '../../settings.ts'
-import { aroundVerbs } from './around-verbs.ts'
 import { version } from '../../version.ts'
+import { aroundVerbs } from './around-verbs.ts'
 
 /** What is counted, for Prometheus. Nothing that somebody sends becomes a label: their number is bounded. */
 export interface Metrics {
